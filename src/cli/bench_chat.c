@@ -108,6 +108,7 @@ static bool generate(struct player *player, struct bench_turn *turn, struct fath
     bool ok = true;
     while (ok && turn->n_answer < most) {
         uint32_t token = fathom_sampler_pick(player->sampler, fathom_session_logits(player->session));
+        fathom_sampler_accept(player->sampler, token);
         turn->n_answer++;
         if (fathom_token_ends_answer(player->vocabulary, token))
             break;

@@ -128,6 +128,7 @@ static bool do_retry(struct room *room, const char *text, struct error *err)
     last = talk_last(&room->talk);
     if (last == NULL || last->role != FATHOM_USER)
         return fail(err, "there is no message to answer again");
+    room->talk.n_retries++;
     return answer(room, err);
 }
 

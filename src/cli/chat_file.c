@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/output.h"
-#include "base/utf8.h"
 
 #define FILE_VERSION 1
 #define FILE_LIMIT   ((size_t)256 << 20)
@@ -19,27 +18,13 @@ static const char *const roles[] = {
 
 /* ---- saving ---- */
 
-static json_t *text_to_json(const char *text)
-{
-    struct buffer clean = {0};
-    size_t n_bytes = strlen(text), used;
-    for (size_t at = 0; at < n_bytes; at += used) {
-        char character[4];
-        uint32_t code_point = utf8_decode(text + at, n_bytes - at, &used);
-        buffer_append(&clean, character, utf8_encode(code_point, character));
-    }
-    json_t *json = clean.failed ? NULL : json_string(buffer_text(&clean));
-    buffer_release(&clean);
-    return json;
-}
-
 static json_t *message_to_json(const struct talk_message *message)
 {
     json_t *json = json_object();
     bool made = json_object_set_new(json, "role", json_string(roles[message->role])) == 0 &&
-                json_object_set_new(json, "content", text_to_json(message->content)) == 0;
+                json_object_set_new(json, "content", json_string(message->content)) == 0;
     if (message->reasoning != NULL)
-        made = made && json_object_set_new(json, "reasoning", text_to_json(message->reasoning)) == 0;
+        made = made && json_object_set_new(json, "reasoning", json_string(message->reasoning)) == 0;
     if (message->open)
         made = made && json_object_set_new(json, "open", json_true()) == 0;
     if (made)
@@ -48,13 +33,28 @@ static json_t *message_to_json(const struct talk_message *message)
     return NULL;
 }
 
-static char *talk_to_text(const struct talk *talk)
+/* One text, since a list would take a line for each. */
+static json_t *tokens_to_json(const struct fathom_tokens *tokens)
+{
+    struct buffer list = {0};
+    for (size_t i = 0; i < tokens->n; i++)
+        buffer_append_format(&list, i > 0 ? " %u" : "%u", tokens->ids[i]);
+    json_t *json = list.failed ? NULL : json_string(buffer_text(&list));
+    buffer_release(&list);
+    return json;
+}
+
+/* The tokens let the conversation go on as if it had not been interrupted: a tokenizer would make others of
+ * the same answers. A model with another vocabulary finds that they do not spell them. NULL: no memory. */
+static char *talk_to_text(const struct talk *talk, const struct fathom_tokens *tokens)
 {
     json_t *root = json_object(), *messages = json_array();
     bool made = json_object_set_new(root, "fathom_chat", json_integer(FILE_VERSION)) == 0 &&
                 json_object_set_new(root, "messages", messages) == 0;
     for (size_t i = 0; made && i < talk->n_messages; i++)
         made = json_array_append_new(messages, message_to_json(&talk->messages[i])) == 0;
+    if (tokens->n > 0)
+        made = made && json_object_set_new(root, "tokens", tokens_to_json(tokens)) == 0;
     char *text = made ? json_dumps(root, JSON_INDENT(2)) : NULL;
     json_decref(root);
     return text;
@@ -62,7 +62,11 @@ static char *talk_to_text(const struct talk *talk)
 
 bool chat_save(const struct talk *talk, const char *path, struct error *err)
 {
-    char *text = talk_to_text(talk);
+    struct fathom_tokens tokens;
+    if (!talk_tokens(talk, &tokens, err))
+        return false;
+    char *text = talk_to_text(talk, &tokens);
+    fathom_tokens_release(&tokens);
     if (text == NULL)
         return fail(err, "no memory to write the conversation");
     struct output output = {0};
@@ -103,6 +107,19 @@ static bool add_message(struct talk *talk, const json_t *json, struct error *err
     return true;
 }
 
+static bool read_tokens(struct talk *loaded, const json_t *json, struct error *err)
+{
+    struct buffer list = {0};
+    if (json == NULL)
+        return true;
+    if (!json_is_string(json))
+        return fail(err, "the tokens are not written as fathom chat writes them");
+    buffer_append_text(&list, json_string_value(json));
+    bool read = buffer_ok(&list, err) && ids_parse(&loaded->recalled, &list, err);
+    buffer_release(&list);
+    return read;
+}
+
 static bool read_talk(struct talk *loaded, const json_t *root, struct error *err)
 {
     const json_t *messages = json_object_get(root, "messages");
@@ -111,15 +128,16 @@ static bool read_talk(struct talk *loaded, const json_t *root, struct error *err
     for (size_t i = 0; i < json_array_size(messages); i++)
         if (!add_message(loaded, json_array_get(messages, i), err))
             return false;
-    return true;
+    return read_tokens(loaded, json_object_get(root, "tokens"), err);
 }
 
-/* The messages change owners; session and choices stay. */
+/* Messages and tokens change owners; session and choices stay. */
 static void swap_messages(struct talk *a, struct talk *b)
 {
     struct talk old = *a;
     a->messages = b->messages, a->n_messages = b->n_messages, a->capacity = b->capacity;
     b->messages = old.messages, b->n_messages = old.n_messages, b->capacity = old.capacity;
+    a->recalled = b->recalled, b->recalled = old.recalled;
 }
 
 bool chat_load(struct talk *talk, const char *path, struct error *err)

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "cli/terminal.h"
 
 bool talk_open(struct talk *talk, struct fathom_model *model, const struct computation *computation,
@@ -17,6 +18,7 @@ bool talk_open(struct talk *talk, struct fathom_model *model, const struct compu
     struct fathom_error reason;
     struct fathom_model_info info = fathom_model_info(model);
     talk->vocabulary = fathom_model_vocabulary(model);
+    talk->seed = sampling->seed;
     talk->session = computation_session(computation, model, 0, &reason);
     if (talk->session != NULL)
         talk->sampler = sampling_open(sampling, info.n_vocabulary, &reason);
@@ -28,6 +30,7 @@ void talk_close(struct talk *talk)
     while (talk->n_messages > 0)
         talk_drop_last(talk);
     memory_free(talk->messages);
+    ids_release(&talk->recalled);
     fathom_sampler_close(talk->sampler);
     fathom_session_close(talk->session);
     *talk = (struct talk){0};
@@ -35,15 +38,31 @@ void talk_close(struct talk *talk)
 
 /* ---- messages ---- */
 
+/* NULL: no memory. */
+static char *copy_text(const char *text, const char *what, struct error *err)
+{
+    struct buffer clean = {0};
+    size_t n_bytes = strlen(text), used;
+    for (size_t at = 0; at < n_bytes; at += used) {
+        char character[4];
+        uint32_t code_point = utf8_decode(text + at, n_bytes - at, &used);
+        buffer_append(&clean, character, utf8_encode(code_point, character));
+    }
+    char *copy =
+        buffer_ok(&clean, err) ? memory_copy_text(buffer_text(&clean), clean.n_bytes, what, err) : NULL;
+    buffer_release(&clean);
+    return copy;
+}
+
 static bool copy_message(struct talk_message *message, enum fathom_role role, const char *content,
                          const char *reasoning, struct error *err)
 {
     *message = (struct talk_message){.role = role};
-    message->content = memory_copy_text(content, strlen(content), "a message", err);
+    message->content = copy_text(content, "a message", err);
     if (message->content == NULL)
         return false;
     if (reasoning != NULL)
-        message->reasoning = memory_copy_text(reasoning, strlen(reasoning), "a reasoning", err);
+        message->reasoning = copy_text(reasoning, "a reasoning", err);
     if (reasoning == NULL || message->reasoning != NULL)
         return true;
     memory_free(message->content);
@@ -73,6 +92,8 @@ bool talk_add(struct talk *talk, enum fathom_role role, const char *content, con
         !copy_message(&talk->messages[talk->n_messages], role, content, reasoning, err))
         return false;
     talk->n_messages++;
+    if (role != FATHOM_ASSISTANT)
+        talk->n_retries = 0;
     return true;
 }
 
@@ -97,6 +118,7 @@ static bool has_system(const struct talk *talk)
 void talk_clear(struct talk *talk)
 {
     size_t n_kept = has_system(talk);
+    ids_release(&talk->recalled);
     while (talk->n_messages > n_kept)
         talk_drop_last(talk);
 }
@@ -132,7 +154,8 @@ struct answer {
     bool closed; /* the reasoning, by Ctrl-C or a command */
 };
 
-static bool make_prompt(struct talk *talk, bool goes_on, struct fathom_tokens *prompt, struct error *err)
+static bool make_prompt(const struct talk *talk, enum fathom_ending ending, struct fathom_tokens *prompt,
+                        struct error *err)
 {
     struct fathom_message *messages =
         memory_allocate(talk->n_messages, sizeof *messages, "messages for a prompt", err);
@@ -144,13 +167,24 @@ static bool make_prompt(struct talk *talk, bool goes_on, struct fathom_tokens *p
                                               .reasoning = talk->messages[i].reasoning};
     struct fathom_chat chat = {.messages = messages,
                                .n_messages = talk->n_messages,
-                               .think = goes_on ? FATHOM_THINK_AUTO : talk->think,
-                               .ending = goes_on ? FATHOM_CONTINUE : FATHOM_ANSWER};
-    chat.held = fathom_session_tokens(talk->session, &chat.n_held);
+                               .think = ending == FATHOM_ANSWER ? talk->think : FATHOM_THINK_AUTO,
+                               .ending = ending,
+                               .held = talk->recalled.items,
+                               .n_held = talk->recalled.n_items};
+    if (chat.n_held == 0)
+        chat.held = fathom_session_tokens(talk->session, &chat.n_held);
     struct fathom_error reason;
     bool made = fathom_prompt(talk->vocabulary, &chat, prompt, &reason);
     memory_free(messages);
     return made || fail(err, "%s", reason.text);
+}
+
+bool talk_tokens(const struct talk *talk, struct fathom_tokens *tokens, struct error *err)
+{
+    const struct talk_message *last = talk->n_messages > 0 ? &talk->messages[talk->n_messages - 1] : NULL;
+    *tokens = (struct fathom_tokens){0};
+    return last == NULL || last->role != FATHOM_ASSISTANT ||
+           make_prompt(talk, last->open ? FATHOM_CONTINUE : FATHOM_NEXT_TURN, tokens, err);
 }
 
 static size_t count_held(const struct talk *talk, const struct fathom_tokens *prompt)
@@ -181,7 +215,10 @@ static bool compute_prompt(struct answer *answer, const struct fathom_tokens *pr
     bar_end(&bar);
     if (!held && interrupted())
         return fail(err, "stopped before the answer began; the message is left out");
-    return held || fail(err, "%s", reason.text);
+    if (!held)
+        return fail(err, "%s", reason.text);
+    ids_release(&answer->talk->recalled); /* the session holds them now */
+    return true;
 }
 
 /* Without zero bytes, which no message may hold. */
@@ -212,6 +249,7 @@ static bool take_events(struct answer *answer, struct error *err)
 static bool take_token(struct answer *answer, uint32_t token, struct error *err)
 {
     struct fathom_error reason;
+    fathom_sampler_accept(answer->talk->sampler, token);
     if (!fathom_reply_push(answer->reply, token, &reason))
         return fail(err, "%s", reason.text);
     return take_events(answer, err);
@@ -286,6 +324,16 @@ static bool generate(struct answer *answer, struct error *err)
     return true;
 }
 
+/* Each answer is drawn from its own seed, which does not depend on how the conversation came to be here. */
+static void begin_draws(struct talk *talk, const struct fathom_tokens *prompt)
+{
+    uint64_t n_answers = 0;
+    for (size_t i = 0; i < talk->n_messages; i++)
+        n_answers += talk->messages[i].role == FATHOM_ASSISTANT;
+    uint64_t seed = talk->seed + n_answers + ((uint64_t)talk->n_retries << 32);
+    fathom_sampler_reset(talk->sampler, seed, prompt->ids, prompt->n, prompt->n);
+}
+
 /* The answer becomes the last message, or its last part. */
 static bool keep(struct answer *answer, bool goes_on, struct error *err)
 {
@@ -316,10 +364,12 @@ bool talk_answer(struct talk *talk, struct show *show, struct turn *turn, struct
     struct fathom_tokens prompt = {0};
     struct fathom_error reason;
     *turn = (struct turn){0};
-    bool done = make_prompt(talk, goes_on, &prompt, err) && compute_prompt(&answer, &prompt, err);
+    bool done = make_prompt(talk, goes_on ? FATHOM_CONTINUE : FATHOM_ANSWER, &prompt, err) &&
+                compute_prompt(&answer, &prompt, err);
     if (done) {
         answer.reply = fathom_reply_open(talk->vocabulary, prompt.ids, prompt.n, &reason);
         done = answer.reply != NULL || fail(err, "%s", reason.text);
+        begin_draws(talk, &prompt);
     }
     if (done) {
         done = (!goes_on || close_reasoning(&answer, err)) && generate(&answer, err);

@@ -216,6 +216,7 @@ static bool generate(struct answer *answer, struct error *err)
             answer->n_computed++;
         }
         token = fathom_sampler_pick(answer->sampler, fathom_session_logits(answer->session));
+        fathom_sampler_accept(answer->sampler, token);
         if (fathom_token_ends_answer(answer->vocabulary, token))
             return end(answer, ENDED_BY_TOKEN);
         if (!write_token(answer, token, err))

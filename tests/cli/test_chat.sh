@@ -47,6 +47,41 @@ expect_status 0
 expect_same "$work/talk.json" "$work/again.json"
 [ "$(grep -c . "$out")" -gt 0 ] || wrong "a conversation that was loaded has no answer"
 
+# A conversation that was loaded goes on as it would have unbroken: the same words, and the same tokens,
+# though the tokenizer would split the answers otherwise and some of their bytes are no UTF-8.
+restored() { # options of both
+    printf 'The depth of the sea\nof it\n/save %s\nand of the sky\nmore\n' "$work/talk.json" >"$lines"
+    chat --seed 3 "$@"
+    expect_status 0
+    cp "$out" "$work/unbroken"
+    grep '^prompt ' "$err" | tail -n 2 | cut -d ' ' -f 1-2 >"$work/unbroken.tokens"
+    printf '/load %s\nand of the sky\nmore\n' "$work/talk.json" >"$lines"
+    chat --seed 3 "$@"
+    expect_status 0
+    tail -c "$(wc -c <"$out")" "$work/unbroken" >"$work/unbroken.end"
+    expect_same "$out" "$work/unbroken.end"
+    grep '^prompt ' "$err" | cut -d ' ' -f 1-2 >"$work/restored.tokens"
+    expect_same "$work/restored.tokens" "$work/unbroken.tokens"
+}
+restored --think auto
+restored --think off
+restored --think auto --temp 1
+restored --think off --temp 1 -s 'Be brief.'
+printf 'x\n/save %s\n/answer\n' "$work/talk.json" >"$lines"
+chat --think force
+tail -n 1 "$out" >"$work/unbroken"
+printf '/load %s\n/answer\n' "$work/talk.json" >"$lines"
+chat --think force
+expect_same "$out" "$work/unbroken"
+
+# Another attempt is another answer, and does not change what is said after it; nothing that was forgotten is
+# saved.
+printf 'a\n/retry\n/clear\n/save %s\n' "$work/talk.json" >"$lines"
+chat --think off --temp 1 --seed 3
+expect_status 0
+[ "$(head -n 1 "$out")" != "$(tail -n 1 "$out")" ] || wrong "/retry gave the same answer"
+grep -q '"tokens"' "$work/talk.json" && wrong "tokens of a conversation that was cleared were saved"
+
 # Commands.
 printf '/help\n/stats\n/clear\n/think\n/nothink\n/fold\n/system\na\n/retry\n' >"$lines"
 chat
@@ -74,7 +109,9 @@ after "/load $work/absent" "$work/absent: "
 for corrupt in '' '{' '[]' '{"fathom_chat": 2, "messages": []}' '{"fathom_chat": 1, "messages": 3}' \
     '{"fathom_chat": 1, "messages": [{"role": "user"}]}' \
     '{"fathom_chat": 1, "messages": [{"role": "king", "content": ""}]}' \
-    '{"fathom_chat": 1, "messages": [{"role": "user", "content": "", "reasoning": ""}]}'; do
+    '{"fathom_chat": 1, "messages": [{"role": "user", "content": "", "reasoning": ""}]}' \
+    '{"fathom_chat": 1, "messages": [], "tokens": 3}' \
+    '{"fathom_chat": 1, "messages": [], "tokens": "0 x"}'; do
     printf '%s' "$corrupt" >"$work/corrupt"
     after "/load $work/corrupt" "$work/corrupt: "
 done
