@@ -38,6 +38,7 @@ struct late_source {
     bool open;       /* between want() and the last next() */
     bool stopping;
     bool failed; /* since the last want() */
+    bool silent; /* about that */
     uint32_t failing_layer;
     size_t failing_after;
     uint32_t *wanted; /* [n_layers][n_experts] counts */
@@ -154,6 +155,8 @@ static bool next(struct expert_source *source, struct expert *expert)
     pthread_mutex_lock(&late->mutex);
     if (!late->open)
         breach("next() without want()");
+    if (late->n_done != late->n_taken)
+        breach("next() before done()");
     while (late->n_taken == late->n_come && late->n_taken < late->n_coming)
         pthread_cond_wait(&late->changed, &late->mutex);
     bool more = late->n_taken < late->n_coming;
@@ -189,7 +192,7 @@ static bool failed(struct expert_source *source, struct error *err)
 {
     struct late_source *late = late_of(source);
     pthread_mutex_lock(&late->mutex);
-    bool is = late->failed;
+    bool is = late->failed && !late->silent;
     pthread_mutex_unlock(&late->mutex);
     if (is)
         fail(err, "layer %u: disk gone", late->layer);
@@ -240,12 +243,23 @@ struct expert_source *late_expert_source(struct late_source *late)
     return &late->source;
 }
 
-void late_fail(struct late_source *late, uint32_t layer, size_t n_delivered)
+static void end_early(struct late_source *late, uint32_t layer, size_t n_delivered, bool silent)
 {
     pthread_mutex_lock(&late->mutex);
     late->failing_layer = layer;
     late->failing_after = n_delivered;
+    late->silent = silent;
     pthread_mutex_unlock(&late->mutex);
+}
+
+void late_fail(struct late_source *late, uint32_t layer, size_t n_delivered)
+{
+    end_early(late, layer, n_delivered, false);
+}
+
+void late_fall_silent(struct late_source *late, uint32_t layer, size_t n_delivered)
+{
+    end_early(late, layer, n_delivered, true);
 }
 
 size_t late_n_wanted(const struct late_source *late, uint32_t layer, uint32_t id)

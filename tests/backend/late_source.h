@@ -4,7 +4,7 @@
  * A thread copies each wanted expert into a block of its own after a random
  * moment; done() poisons the block. It checks what the contract asks of the
  * caller (want() once a layer with ids that differ, next() until false, done()
- * once for each expert delivered) and ends the program where that is broken. */
+ * before the following next()) and ends the program where that is broken. */
 #ifndef FATHOM_TESTS_BACKEND_LATE_SOURCE_H
 #define FATHOM_TESTS_BACKEND_LATE_SOURCE_H
 
@@ -32,6 +32,8 @@ struct expert_source *late_expert_source(struct late_source *source);
 /* From now on, of `layer` only n_delivered experts come, and then "disk gone"; LATE_NEVER: all do. */
 #define LATE_NEVER UINT32_MAX
 void late_fail(struct late_source *source, uint32_t layer, size_t n_delivered);
+/* The same, and it does not say that it failed. */
+void late_fall_silent(struct late_source *source, uint32_t layer, size_t n_delivered);
 
 /* How often an expert was wanted, and since when the last want() all wanted ones were done with. */
 size_t late_n_wanted(const struct late_source *source, uint32_t layer, uint32_t id);

@@ -208,6 +208,31 @@ static void a_failing_source_is_told_at_the_end(void **state)
     opened_close(&opened);
 }
 
+static void a_source_that_ends_early_fails_the_step(void **state)
+{
+    (void)state;
+    struct opened opened;
+    struct sourced sourced;
+    struct held_cache held;
+    struct error err = {0};
+    static float logits[N_TOKENS * 512];
+    uint32_t tokens[N_TOKENS];
+    opened_golden(&opened, "v3-legacy");
+    assert_true(opened.geometry->n_vocabulary <= 512);
+    tokens_fill(tokens, N_TOKENS, opened.geometry, 651);
+    sourced_open(&sourced, &opened, NULL, 652);
+    held_open(&held, sourced.station.backend, CACHE_F16, N_TOKENS);
+    const struct portion portion = {&held, tokens, N_TOKENS};
+
+    late_fall_silent(sourced.late, 2, 3);
+    assert_false(portions_try(&sourced.station.forward, &portion, 1, ATTENTION_ABSORBED, logits, &err));
+    assert_true(strncmp(err.text, "layer 2: 3 of ", 14) == 0);
+    assert_int_equal(held.n_held, 0);
+    held_cache_close(&held);
+    sourced_close(&sourced);
+    opened_close(&opened);
+}
+
 /* ---- everything at once: far away, late, streamed ---- */
 
 static void a_source_behind_a_handover_gives_the_same_bits(void **state)
@@ -257,6 +282,7 @@ int main(void)
         cmocka_unit_test(many_rows_give_the_same_bits),
         cmocka_unit_test(what_was_chosen_is_wanted_once),
         cmocka_unit_test(a_failing_source_is_told_at_the_end),
+        cmocka_unit_test(a_source_that_ends_early_fails_the_step),
         cmocka_unit_test(a_source_behind_a_handover_gives_the_same_bits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

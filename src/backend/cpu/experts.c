@@ -19,7 +19,7 @@ struct slots {
     uint32_t *slot_of;     /* [row][n_experts_used] */
     uint32_t *first;       /* [n_experts + 1] slots of an expert stand together, from here on */
     uint32_t *wanted;      /* [n_experts] ids of those with at least one row */
-    size_t n_wanted;
+    size_t n_wanted, n_delivered;
     struct job *jobs; /* [n_experts] of the wave under way */
     size_t n_jobs;
 };
@@ -237,11 +237,14 @@ static void run_delivered(const struct experts_work *work)
     bool leads = work->member->index == 0;
     struct expert expert;
     size_t strip;
-    if (leads)
+    if (leads) {
+        slots->n_delivered = 0;
         source->want(source, work->run->args->layer, slots->wanted, slots->n_wanted);
+    }
     for (;;) {
         if (leads) {
             slots->n_jobs = source->next(source, &expert) ? 1 : 0;
+            slots->n_delivered += slots->n_jobs;
             if (slots->n_jobs > 0)
                 slots->jobs[0] = expert_job(slots, &expert, work->run->batch->n_rows == 1);
             atomic_store_explicit(&verb->next_item[PHASE_INNER], 0, memory_order_relaxed);
@@ -260,6 +263,16 @@ static void run_delivered(const struct experts_work *work)
     }
     while ((strip = take_item(verb, PHASE_SUM)) < n_strips(work->run->cpu->geometry.n_hidden))
         sum_strip(work, strip);
+}
+
+/* False: not all experts that were wanted have come. */
+static bool all_came(const struct cpu *cpu, const struct experts_args *args, struct error *err)
+{
+    const struct slots *slots = cpu->slots;
+    if (args->source->failed(args->source, err))
+        return false;
+    return slots->n_delivered == slots->n_wanted ||
+           fail(err, "layer %u: %zu of %zu experts came", args->layer, slots->n_delivered, slots->n_wanted);
 }
 
 /* `input`: the batch's single row, ready in this member's reach; NULL: rows are put into slots first. */
@@ -316,9 +329,8 @@ void run_mixture(struct cpu *cpu, const struct member *member, struct verb *verb
                                     .shared = args->has_shared ? &args->shared : NULL,
                                     .batch = &batch};
     run_experts(&run, member, batch.n_rows == 1 ? normed : NULL, normed);
-    struct expert_source *source = args->experts.source;
     struct error err = {0};
-    if (member->index == 0 && source != NULL && source->failed(source, &err))
+    if (member->index == 0 && args->experts.source != NULL && !all_came(cpu, &args->experts, &err))
         cpu_fail(cpu, &err);
 }
 
@@ -336,7 +348,7 @@ bool cpu_experts_batch(struct backend *backend, const struct experts_args *args,
     struct verb counters = {0};
     struct experts_run run = {.cpu = cpu, .verb = &counters, .args = args, .batch = batch};
     team_run(cpu->team, run_batch, &run);
-    return args->source == NULL || !args->source->failed(args->source, err);
+    return args->source == NULL || all_came(cpu, args, err);
 }
 
 /* ---- rows here, experts elsewhere ---- */
