@@ -206,7 +206,7 @@ bench: $(BENCHES) ## build the measurements in bench/
 demo: $(BUILD)/demo/tiny.gguf ## build, forge a tiny model and let it speak
 	@echo
 	@echo "A tiny model built like DeepSeek-R1 speaks. Its weights are random, so what it says is babble:"
-	$(PROGRAM) run -m $< -p 'The depth of the sea is' -n 48
+	$(PROGRAM) run -m $< -p 'The depth of the sea is' -n 48 --seed 1
 
 $(BUILD)/demo/tiny.gguf: $(PROGRAM)
 	@mkdir -p $(@D)

@@ -42,7 +42,7 @@ struct fathom_progress {
     void *listener;
 };
 
-FATHOM_API const char *fathom_version(void); /* "0.1.0" */
+FATHOM_API const char *fathom_version(void); /* such as "0.1.0" */
 
 /* ---- words ---- */
 
@@ -290,8 +290,9 @@ FATHOM_API void fathom_session_rewind(struct fathom_session *session, size_t n_t
 /* From any thread or signal handler: while true, whatever this session computes fails with FATHOM_STOPPED, a
  * chunk later at most. Set it to false before going on. */
 FATHOM_API void fathom_session_cancel(struct fathom_session *session, bool cancelled);
-/* [n_vocabulary] floats behind the last token held; valid until the next computation; NULL when there are
- * none. */
+/* [n_vocabulary] floats behind the last token held; valid until the next computation. NULL where there are
+ * none: before the first, after a rewind that dropped tokens, and after a call that was stopped or failed
+ * before its last chunk. */
 FATHOM_API const float *fathom_session_logits(const struct fathom_session *session);
 
 /* What one session does in a step: one token is decoding, more are a piece of a prompt. */

@@ -16,7 +16,7 @@
 
 const char *fathom_version(void)
 {
-    return "0.1.0";
+    return FATHOM_VERSION; /* given by the build */
 }
 
 bool public_outcome(struct fathom_error *err, const struct error *inner, enum fathom_outcome outcome)
