@@ -126,6 +126,7 @@ static double call_seconds(const struct operands *o, product_fn *product)
         size_t n_calls = 0;
         while (now - start < ROUND_SECONDS || n_calls % o->n_calls != 0) {
             p.rows = o->weights + n_calls % o->n_calls * call_bytes;
+            p.next = o->weights + (n_calls + 1) % o->n_calls * call_bytes;
             product(&p);
             n_calls++;
             now = clock_seconds();

@@ -23,6 +23,7 @@ struct product {
     const void *activations; /* [n_tokens][activation_bytes]: float, or an int8 row as quant/activation.h */
     size_t activation_bytes; /* from one token to the next */
     size_t n_tokens;
+    const void *next;  /* the rows that the caller reads after these, or NULL: a hint, for speed alone */
     float *out;        /* [n_tokens][out_stride]; the call writes out[token * out_stride + row] */
     size_t out_stride; /* floats */
 };

@@ -186,7 +186,7 @@ static void test_float_rows_of_any_length(void **state)
     each_level(check_odd_columns);
 }
 
-/* One output alone, with rows and tokens at other places: the same bits. */
+/* One output alone, with rows and tokens at other places, and a hint at unreadable rows: the same bits. */
 static void check_company(const struct kernels *kernels)
 {
     static const size_t columns[] = {256, 352, 1408};
@@ -207,6 +207,7 @@ static void check_company(const struct kernels *kernels)
                     p = product_of(&o, n_rows, n_tokens, part);
                     p.rows = o.weights.rows + row * o.row_bytes;
                     p.activations = o.activations + token * o.activation_bytes;
+                    p.next = o.weights.pages + o.weights.n_bytes;
                     kernels->product[format](&p);
                     for (size_t t = 0; t < n_tokens; t++)
                         for (size_t r = 0; r < n_rows; r++)

@@ -75,8 +75,6 @@ struct experts_work {
     struct expert_kind routed;
     struct expert_kind shared;
     struct job shared_job;
-    const struct operand *shared_input;
-    const struct operand *routed_input;
 };
 
 /* ---- from rows to slots ---- */
@@ -170,41 +168,38 @@ static void fill_slots(const struct experts_work *work)
 
 static void run_shared_inner(const struct experts_work *work)
 {
-    struct cpu *cpu = work->run->cpu;
-    size_t strip;
-    if (work->run->shared == NULL)
-        return;
-    while ((strip = take_item(work->run->verb, PHASE_SHARED)) < n_strips(work->shared.gate->n_rows))
-        inner_strip(cpu, &work->shared, &work->shared_job, work->shared_input, strip,
-                    cpu_scratch(cpu, work->member));
+    const struct job_list list = {&work->shared_job, 1};
+    if (work->run->shared != NULL)
+        inner_strips(work->run->cpu, work->member, &work->shared, &list, work->run->verb, PHASE_SHARED);
 }
 
-/* Items are (job, strip) pairs, strips of a job together. */
 static void run_inner(const struct experts_work *work)
 {
-    struct cpu *cpu = work->run->cpu;
-    size_t n = n_strips(work->routed.gate->n_rows), item;
-    while ((item = take_item(work->run->verb, PHASE_INNER)) < cpu->slots->n_jobs * n)
-        inner_strip(cpu, &work->routed, &cpu->slots->jobs[item / n], work->routed_input, item % n,
-                    cpu_scratch(cpu, work->member));
+    const struct slots *slots = work->run->cpu->slots;
+    const struct job_list list = {slots->jobs, slots->n_jobs};
+    inner_strips(work->run->cpu, work->member, &work->routed, &list, work->run->verb, PHASE_INNER);
 }
 
-static void down_jobs(const struct experts_work *work, size_t strip)
+/* `next`: what this member reads then, or NULL, here and below. */
+static void down_jobs(const struct experts_work *work, size_t strip, const void *next)
 {
-    struct cpu *cpu = work->run->cpu;
-    for (size_t i = 0; i < cpu->slots->n_jobs; i++)
-        down_strip(cpu, &work->routed, &cpu->slots->jobs[i], strip, cpu->slots->outputs);
+    const struct slots *slots = work->run->cpu->slots;
+    for (size_t i = 0; i < slots->n_jobs; i++) {
+        bool last = i + 1 == slots->n_jobs;
+        down_strip(work->run->cpu, &work->routed, &slots->jobs[i], strip,
+                   last ? next : down_rows(&work->routed, &slots->jobs[i + 1], strip), slots->outputs);
+    }
 }
 
 /* The strip's part of each row's result: shared experts, then the routed ones in the router's order. */
-static void sum_strip(const struct experts_work *work, size_t strip)
+static void sum_strip(const struct experts_work *work, size_t strip, const void *next)
 {
     const struct experts_run *run = work->run;
     struct cpu *cpu = run->cpu;
     size_t n_used = cpu->geometry.n_experts_used, n_hidden = cpu->geometry.n_hidden;
     size_t begin = strip * STRIP_ROWS, n = min_size(STRIP_ROWS, n_hidden - begin);
     if (run->shared != NULL)
-        down_strip(cpu, &work->shared, &work->shared_job, strip, cpu->delta);
+        down_strip(cpu, &work->shared, &work->shared_job, strip, next, cpu->delta);
     for (size_t row = 0; row < run->batch->n_rows; row++) {
         float sum[STRIP_ROWS] = {0};
         for (size_t k = 0; k < n_used; k++) {
@@ -221,10 +216,15 @@ static void sum_strip(const struct experts_work *work, size_t strip)
 
 static void run_down_and_sum(const struct experts_work *work)
 {
-    size_t strip;
-    while ((strip = take_item(work->run->verb, PHASE_DOWN)) < n_strips(work->run->cpu->geometry.n_hidden)) {
-        down_jobs(work, strip);
-        sum_strip(work, strip);
+    const struct experts_run *run = work->run;
+    const struct job *first = run->cpu->slots->jobs;
+    size_t n = n_strips(run->cpu->geometry.n_hidden), strip = take_item(run->verb, PHASE_DOWN), next;
+    for (; strip < n; strip = next) {
+        next = take_item(run->verb, PHASE_DOWN);
+        const void *next_rows = next < n ? down_rows(&work->routed, first, next) : NULL;
+        down_jobs(work, strip,
+                  run->shared != NULL ? down_rows(&work->shared, &work->shared_job, strip) : next_rows);
+        sum_strip(work, strip, next_rows);
     }
 }
 
@@ -256,13 +256,13 @@ static void run_delivered(const struct experts_work *work)
         run_inner(work);
         team_barrier(work->member);
         while ((strip = take_item(verb, PHASE_DOWN)) < n_strips(work->run->cpu->geometry.n_hidden))
-            down_jobs(work, strip);
+            down_jobs(work, strip, NULL);
         team_barrier(work->member);
         if (leads)
             source->done(source, expert.id);
     }
     while ((strip = take_item(verb, PHASE_SUM)) < n_strips(work->run->cpu->geometry.n_hidden))
-        sum_strip(work, strip);
+        sum_strip(work, strip, NULL);
 }
 
 /* False: not all experts that were wanted have come. */
@@ -283,12 +283,11 @@ static void run_experts(const struct experts_run *run, const struct member *memb
     const struct experts_args *args = run->args;
     struct experts_work work = {.run = run,
                                 .member = member,
-                                .routed = {args->gate, args->up, args->down, cpu->slots->inner},
-                                .shared_input = shared_input,
-                                .routed_input = input != NULL ? input : &cpu->slots->inputs};
+                                .routed = {args->gate, args->up, args->down,
+                                           input != NULL ? input : &cpu->slots->inputs, cpu->slots->inner}};
     if (run->shared != NULL) {
         const struct shared_args *shared = run->shared;
-        work.shared = (struct expert_kind){shared->gate, shared->up, shared->down,
+        work.shared = (struct expert_kind){shared->gate, shared->up, shared->down, shared_input,
                                            operand_of_width(&cpu->inner, shared->gate->n_rows)};
         work.shared_job = (struct job){.gate = shared->gate->handle,
                                        .up = shared->up->handle,

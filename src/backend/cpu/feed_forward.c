@@ -21,10 +21,15 @@ size_t cpu_feed_forward_scratch(void)
     return sizeof(struct strip_scratch);
 }
 
-void inner_strip(struct cpu *cpu, const struct expert_kind *kind, const struct job *job,
-                 const struct operand *input, size_t strip, void *space)
+static const void *gate_rows(const struct expert_kind *kind, const struct job *job, size_t strip)
 {
-    struct strip_scratch *scratch = space;
+    return matrix_row(kind->gate, job->gate, strip * STRIP_ROWS);
+}
+
+/* Strip `strip` of gate and up rows for all rows of the job; `next`: what this member reads then. */
+static void inner_strip(struct cpu *cpu, const struct expert_kind *kind, const struct job *job, size_t strip,
+                        const void *next, struct strip_scratch *scratch)
+{
     size_t begin = strip * STRIP_ROWS, end = min_size(begin + STRIP_ROWS, kind->gate->n_rows);
     for (size_t done = 0; done < job->n_rows; done += STRIP_TOKENS) {
         size_t n_tokens = min_size(STRIP_TOKENS, job->n_rows - done);
@@ -32,14 +37,16 @@ void inner_strip(struct cpu *cpu, const struct expert_kind *kind, const struct j
                                       .matrix = job->gate,
                                       .begin = begin,
                                       .end = end,
-                                      .input = input,
+                                      .input = kind->input,
                                       .first_token = job->first_input + done,
                                       .n_tokens = n_tokens,
+                                      .next = matrix_row(kind->up, job->up, begin),
                                       .out = scratch->gate,
                                       .out_stride = STRIP_ROWS};
         cpu_product(cpu, &range);
         range.weight = kind->up;
         range.matrix = job->up;
+        range.next = done + n_tokens < job->n_rows ? gate_rows(kind, job, strip) : next;
         range.out = scratch->up;
         cpu_product(cpu, &range);
         for (size_t t = 0; t < n_tokens; t++) {
@@ -51,8 +58,21 @@ void inner_strip(struct cpu *cpu, const struct expert_kind *kind, const struct j
     }
 }
 
+/* An item is taken before the one in hand is computed, so that memory can be asked for its rows. */
+void inner_strips(struct cpu *cpu, const struct member *member, const struct expert_kind *kind,
+                  const struct job_list *list, struct verb *verb, size_t phase)
+{
+    size_t n = n_strips(kind->gate->n_rows), n_items = list->n_jobs * n;
+    size_t item = take_item(verb, phase), next;
+    for (; item < n_items; item = next) {
+        next = take_item(verb, phase);
+        const void *next_rows = next < n_items ? gate_rows(kind, &list->jobs[next / n], next % n) : NULL;
+        inner_strip(cpu, kind, &list->jobs[item / n], item % n, next_rows, cpu_scratch(cpu, member));
+    }
+}
+
 void down_strip(struct cpu *cpu, const struct expert_kind *kind, const struct job *job, size_t strip,
-                float *out)
+                const void *next, float *out)
 {
     size_t n_hidden = kind->down->n_rows, begin = strip * STRIP_ROWS;
     cpu_product(cpu, &(struct product_range){.weight = kind->down,
@@ -62,6 +82,7 @@ void down_strip(struct cpu *cpu, const struct expert_kind *kind, const struct jo
                                              .input = &kind->inner,
                                              .first_token = job->first_slot,
                                              .n_tokens = job->n_rows,
+                                             .next = next,
                                              .out = out + job->first_slot * n_hidden + begin,
                                              .out_stride = n_hidden});
 }
@@ -73,18 +94,19 @@ enum { PHASE_INNER, PHASE_DOWN };
 static void run_single(struct cpu *cpu, const struct member *member, struct verb *verb,
                        const struct shared_args *args, const struct operand *input)
 {
-    const struct expert_kind kind = {args->gate, args->up, args->down,
+    const struct expert_kind kind = {args->gate, args->up, args->down, input,
                                      operand_of_width(&cpu->inner, args->gate->n_rows)};
     const struct job job = {.gate = args->gate->handle,
                             .up = args->up->handle,
                             .down = args->down->handle,
                             .n_rows = cpu->step->n_rows};
-    size_t strip;
-    while ((strip = take_item(verb, PHASE_INNER)) < n_strips(args->gate->n_rows))
-        inner_strip(cpu, &kind, &job, input, strip, cpu_scratch(cpu, member));
+    inner_strips(cpu, member, &kind, &(struct job_list){&job, 1}, verb, PHASE_INNER);
     team_barrier(member);
-    while ((strip = take_item(verb, PHASE_DOWN)) < n_strips(args->down->n_rows))
-        down_strip(cpu, &kind, &job, strip, cpu->delta);
+    size_t n = n_strips(args->down->n_rows), strip = take_item(verb, PHASE_DOWN), next;
+    for (; strip < n; strip = next) {
+        next = take_item(verb, PHASE_DOWN);
+        down_strip(cpu, &kind, &job, strip, next < n ? down_rows(&kind, &job, next) : NULL, cpu->delta);
+    }
 }
 
 void run_dense(struct cpu *cpu, const struct member *member, struct verb *verb)

@@ -27,14 +27,27 @@ struct job {
 /* Format, sizes and strides of the jobs' matrices, and the work space between the phases. */
 struct expert_kind {
     const struct weight *gate, *up, *down;
-    struct operand inner; /* [slot][gate->n_rows] */
+    const struct operand *input; /* [row][n_hidden] */
+    struct operand inner;        /* [slot][gate->n_rows] */
 };
 
-/* Strip `strip` of gate and up rows for all rows of the job: its part of inner, quantized. */
-void inner_strip(struct cpu *cpu, const struct expert_kind *kind, const struct job *job,
-                 const struct operand *input, size_t strip, void *scratch);
-/* Strip `strip` of down rows: out [slot][n_hidden] */
+/* Where a strip of an expert's rows begins. */
+static inline const void *down_rows(const struct expert_kind *kind, const struct job *job, size_t strip)
+{
+    return matrix_row(kind->down, job->down, strip * STRIP_ROWS);
+}
+
+struct job_list {
+    const struct job *jobs;
+    size_t n_jobs;
+};
+
+/* Gate and up rows of the jobs, one job's strips after another's, go to whoever is free, counted by the
+ * verb's phase: each is a part of inner, quantized. */
+void inner_strips(struct cpu *cpu, const struct member *member, const struct expert_kind *kind,
+                  const struct job_list *list, struct verb *verb, size_t phase);
+/* Strip `strip` of down rows: out [slot][n_hidden]. `next`: the rows that the member reads then, or NULL. */
 void down_strip(struct cpu *cpu, const struct expert_kind *kind, const struct job *job, size_t strip,
-                float *out);
+                const void *next, float *out);
 
 #endif

@@ -20,29 +20,37 @@ void cpu_product(const struct cpu *cpu, const struct product_range *range)
     size_t activation_bytes = floats ? input->n_columns * sizeof(float) : input->int8_bytes;
     const uint8_t *activations = floats ? (const uint8_t *)input->floats : input->int8;
     product_fn *product = (cpu->exact ? cpu->kernels.product_exact : cpu->kernels.product)[weight->format];
-    product(&(struct product){.rows = (const uint8_t *)range->matrix + range->begin * weight->row_stride,
+    product(&(struct product){.rows = matrix_row(weight, range->matrix, range->begin),
                               .row_bytes = weight->row_stride,
                               .n_rows = range->end - range->begin,
                               .n_columns = weight->n_columns,
                               .activations = activations + range->first_token * activation_bytes,
                               .activation_bytes = activation_bytes,
                               .n_tokens = range->n_tokens,
+                              .next = range->next,
                               .out = range->out,
                               .out_stride = range->out_stride});
 }
 
+/* A strip is taken before the one in hand is multiplied, so that memory can be asked for it. */
 void cpu_product_strips(const struct cpu *cpu, struct verb *verb, size_t phase, const struct product_all *all)
 {
-    size_t n_rows = all->weight->n_rows, n_strips = (n_rows + STRIP_ROWS - 1) / STRIP_ROWS, strip;
-    while ((strip = take_item(verb, phase)) < n_strips) {
+    const struct weight *weight = all->weight;
+    size_t n_rows = weight->n_rows, n_strips = (n_rows + STRIP_ROWS - 1) / STRIP_ROWS;
+    size_t strip = take_item(verb, phase), next;
+    for (; strip < n_strips; strip = next) {
+        next = take_item(verb, phase);
         size_t begin = strip * STRIP_ROWS;
-        cpu_product(cpu, &(struct product_range){.weight = all->weight,
-                                                 .matrix = all->weight->handle,
-                                                 .begin = begin,
-                                                 .end = min_size(begin + STRIP_ROWS, n_rows),
-                                                 .input = all->input,
-                                                 .n_tokens = all->n_tokens,
-                                                 .out = all->out + begin,
-                                                 .out_stride = n_rows});
+        cpu_product(
+            cpu, &(struct product_range){
+                     .weight = weight,
+                     .matrix = weight->handle,
+                     .begin = begin,
+                     .end = min_size(begin + STRIP_ROWS, n_rows),
+                     .input = all->input,
+                     .n_tokens = all->n_tokens,
+                     .next = next < n_strips ? matrix_row(weight, weight->handle, next * STRIP_ROWS) : NULL,
+                     .out = all->out + begin,
+                     .out_stride = n_rows});
     }
 }

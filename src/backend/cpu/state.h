@@ -131,6 +131,7 @@ struct product_range {
     size_t begin, end;
     const struct operand *input;
     size_t first_token, n_tokens;
+    const void *next; /* rows that this member reads after these, or NULL */
     float *out;
     size_t out_stride;
 };
@@ -150,6 +151,12 @@ void cpu_product_strips(const struct cpu *cpu, struct verb *verb, size_t phase,
 static inline const void *weight_matrix(const struct weight *weight, size_t index)
 {
     return (const uint8_t *)weight->handle + index * weight->matrix_stride;
+}
+
+/* Where a row of a matrix begins. */
+static inline const void *matrix_row(const struct weight *weight, const void *matrix, size_t row)
+{
+    return (const uint8_t *)matrix + row * weight->row_stride;
 }
 
 static inline const float *weight_vector(const struct weight *weight)

@@ -15,6 +15,7 @@
 #include <immintrin.h>
 
 #include "base/bytes.h"
+#include "kernel/ahead.h"
 #include "kernel/kernel.h"
 #include "quant/blocks.h"
 
@@ -170,6 +171,7 @@ INLINE void multiply_span(struct family f, struct tile *t, size_t column, size_t
 INLINE void multiply_tile(struct family f, const struct product *p, size_t row, size_t token, size_t n_tokens)
 {
     size_t n_rows = min_size(ROWS, p->n_rows - row);
+    struct ahead ahead = ahead_of_tile(p, row, ROWS);
     struct tile t;
 
     for (size_t r = 0; r < ROWS; r++)
@@ -183,6 +185,8 @@ INLINE void multiply_tile(struct family f, const struct product *p, size_t row, 
             t.lanes[i][r] = (struct lanes){_mm256_setzero_ps(), _mm256_setzero_ps()};
     }
     for (size_t column = 0; column < p->n_columns; column += f.small ? BLOCK_SMALL : BLOCK_SUPER) {
+        if (n_tokens == 1)
+            ahead_fetch(&ahead, ROWS * f.span_bytes);
         multiply_span(f, &t, column, n_tokens);
         UNROLL
         for (size_t r = 0; r < ROWS; r++)

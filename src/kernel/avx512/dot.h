@@ -14,6 +14,7 @@
 #include <immintrin.h>
 
 #include "base/bytes.h"
+#include "kernel/ahead.h"
 #include "kernel/kernel.h"
 #include "quant/blocks.h"
 
@@ -393,6 +394,7 @@ INLINE void multiply_tile(struct family f, struct shape shape, const struct prod
 {
     size_t n_rows = min_size(shape.n_rows, p->n_rows - row);
     size_t column = 0;
+    struct ahead ahead = ahead_of_tile(p, row, shape.n_rows);
     struct tile t;
 
     UNROLL
@@ -407,13 +409,18 @@ INLINE void multiply_tile(struct family f, struct shape shape, const struct prod
             t.lanes[i][r] = (struct lanes){_mm512_setzero_ps(), _mm512_setzero_ps()};
     }
     for (; column + SPAN <= p->n_columns; column += SPAN) {
+        if (shape.n_tokens == 1)
+            ahead_fetch(&ahead, shape.n_rows * f.span_bytes);
         multiply_span(f, shape, &t, t.rows, column, SPAN);
         UNROLL
         for (size_t r = 0; r < shape.n_rows; r++)
             t.rows[r] += f.span_bytes;
     }
-    if (f.small && column < p->n_columns)
+    if (f.small && column < p->n_columns) {
+        if (shape.n_tokens == 1)
+            ahead_fetch(&ahead, shape.n_rows * (p->n_columns - column) * f.span_bytes / SPAN);
         multiply_last_span(f, shape, &t, column, p->n_columns - column);
+    }
     for (size_t i = 0; i < shape.n_tokens; i++)
         for (size_t r = 0; r < n_rows; r++)
             p->out[(token + i) * p->out_stride + row + r] = sum_of_lanes(f, &t.lanes[i][r]);
