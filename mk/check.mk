@@ -62,7 +62,7 @@ check-threads: ## tests that use the team of threads, under ThreadSanitizer
 
 PARSERS := base gguf text weights
 # Sparse files as large as whole models, which valgrind and qemu have no room to map.
-SPARSE  := tests/weights/test_plan.c tests/weights/test_plan_forecast.c
+SPARSE  := tests/weights/test_plan.c tests/weights/test_plan_forecast.c tests/cli/test_plan.c
 check-valgrind: ## the parsers' tests under valgrind
 	$(call again,valgrind) CFLAGS='-O1 -g' TIMEOUT=900 TEST_SCRIPTS= \
 	    TEST_SOURCES='$(filter-out $(SPARSE),$(wildcard $(PARSERS:%=tests/%/test_*.c)))' \
@@ -98,7 +98,7 @@ check-arm64: export PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/aarch64-linux-gnu/pk
 check-arm64: ## cross-build for arm64, tests under qemu
 	@tools/arm64-sysroot $(SYSROOT)
 	$(call again,arm64) CC='aarch64-linux-gnu-gcc --sysroot=$(SYSROOT)' AR=aarch64-linux-gnu-ar \
-	    OBJCOPY=aarch64-linux-gnu-objcopy TIMEOUT=900 \
+	    OBJCOPY=aarch64-linux-gnu-objcopy TIMEOUT=3600 \
 	    WRAPPER='prlimit --as=$(ARM64_BYTES) qemu-aarch64 -L $(SYSROOT)' \
 	    TEST_SOURCES='$(filter-out $(UNEMULATED) $(SPARSE),$(TEST_SOURCES))' all test
 

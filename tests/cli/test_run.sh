@@ -106,6 +106,7 @@ expect_err "Broken pipe"
 
 # Ctrl-C ends the answer: what was said stays, and the last line says so.
 line="fathom run, and Ctrl-C"
+: >"$out" # before the wait below looks at it
 "$FATHOM" run -m "$golden" -p x --temp 0 >"$out" 2>"$err" &
 process=$!
 wait_until test -s "$out" || { kill -9 $process; wait $process; finish; }
