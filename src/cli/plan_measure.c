@@ -36,12 +36,12 @@ struct bench {
     struct team *team;
     uint8_t *weights; /* [n_bytes] of one format at a time */
     size_t n_bytes;
-    float *floats;  /* [PLAN_MANY_ROWS][n_columns] activations */
-    uint8_t *int8;  /* [PLAN_MANY_ROWS][activation_row_bytes(n_columns)] the same, quantized */
-    float *outputs; /* [member][n_outputs] */
-    double *rates;  /* [member] */
-    float *cache;   /* [member][BLOCK_POSITIONS][latent_rank + rotary] */
-    uint8_t *pool;  /* [POOL_BYTES] */
+    float *floats;    /* [PLAN_MANY_ROWS][n_columns] activations */
+    uint8_t *int8;    /* [PLAN_MANY_ROWS][activation_row_bytes(n_columns)] the same, quantized */
+    float *outputs;   /* [member][n_outputs] */
+    double *rates;    /* [member] */
+    float *attention; /* [member][attention_floats()] */
+    uint8_t *pool;    /* [POOL_BYTES] */
     size_t n_outputs;
     bool is_filled; /* the weights are, in the shape's format */
     /* the run under way */
@@ -156,19 +156,65 @@ static void take_shape(struct bench *bench, struct plan_shape shape)
 
 /* ---- attention ---- */
 
+/* What a member attends with: two bundles of queries, as the backend takes them. */
+struct attention {
+    float *panels; /* [bundle][latent_rank + rotary][lane] */
+    float *block;  /* [BLOCK_POSITIONS][latent_rank + rotary] keys, and values within them */
+    float *scores; /* [bundle][BLOCK_POSITIONS][lane] */
+    float *shrink; /* [bundle][lane] */
+    float *output; /* [bundle][latent_rank][lane] */
+};
+
+#define LANES (2 * ATTEND_LANES)
+
+static size_t attention_floats(const struct plan_shapes *shapes)
+{
+    size_t latent = shapes->latent_rank, values = latent + shapes->head_rotary;
+    return LANES * (values + BLOCK_POSITIONS + 1 + latent) + BLOCK_POSITIONS * values;
+}
+
+static struct attention attention_of(const struct bench *bench, size_t member)
+{
+    size_t values = bench->shapes->latent_rank + bench->shapes->head_rotary;
+    struct attention a = {.panels = bench->attention + member * attention_floats(bench->shapes)};
+    a.block = a.panels + LANES * values;
+    a.scores = a.block + BLOCK_POSITIONS * values;
+    a.shrink = a.scores + LANES * BLOCK_POSITIONS;
+    a.output = a.shrink + LANES;
+    return a;
+}
+
 static void attend_blocks(void *argument, const struct member *member)
 {
     struct bench *bench = argument;
+    const struct attend_kernels *kernels = &bench->kernels->attend;
     size_t latent = bench->shapes->latent_rank, values = latent + bench->shapes->head_rotary, n_done = 0;
-    float scores[BLOCK_POSITIONS];
-    float *block = bench->cache + member->index * BLOCK_POSITIONS * values;
-    float *output = bench->outputs + member->index * bench->n_outputs;
+    const struct attention a = attention_of(bench, member->index);
+    const struct attend_product product = {.panels = a.panels,
+                                           .n_bundles = LANES / ATTEND_LANES,
+                                           .rows = a.block,
+                                           .n_rows = BLOCK_POSITIONS,
+                                           .n_words = attend_words(kernels, values),
+                                           .row_words = attend_words(kernels, values),
+                                           .out = a.scores,
+                                           .out_bundle = BLOCK_POSITIONS * ATTEND_LANES,
+                                           .out_row = ATTEND_LANES};
+    const struct attend_sum sum = {.weights = a.scores,
+                                   .weights_bundle = BLOCK_POSITIONS * ATTEND_LANES,
+                                   .shrink = a.shrink,
+                                   .n_bundles = LANES / ATTEND_LANES,
+                                   .values = a.block,
+                                   .n_words = attend_words(kernels, BLOCK_POSITIONS),
+                                   .value_words = latent,
+                                   .n_columns = latent,
+                                   .out = a.output};
     double begun = clock_seconds(), now = begun;
     for (; now - begun < PRODUCT_SECONDS; now = clock_seconds(), n_done++) {
-        bench->kernels->dot_rows(bench->floats, block, values, BLOCK_POSITIONS, scores, values);
-        bench->kernels->add_rows(scores, block, values, BLOCK_POSITIONS, output, latent);
+        kernels->product(&product);
+        kernels->sum(&sum);
     }
-    bench->rates[member->index] = (double)(n_done * BLOCK_POSITIONS * (values + latent)) / (now - begun);
+    bench->rates[member->index] =
+        (double)(n_done * BLOCK_POSITIONS * LANES * (values + latent)) / (now - begun);
 }
 
 /* ---- all of it ---- */
@@ -176,10 +222,10 @@ static void attend_blocks(void *argument, const struct member *member)
 static bool open_bench(struct bench *bench, struct error *err)
 {
     size_t n_members = team_size(bench->team);
-    size_t values = bench->shapes->latent_rank + bench->shapes->head_rotary, n_columns = values;
+    size_t n_columns = 0;
     for (size_t i = 0; i < bench->shapes->n_items; i++)
         n_columns = max_size(n_columns, bench->shapes->items[i].n_columns);
-    bench->n_outputs = max_size(PLAN_MANY_ROWS * STRIP_ROWS, bench->shapes->latent_rank);
+    bench->n_outputs = (size_t)PLAN_MANY_ROWS * STRIP_ROWS;
     bench->n_bytes = min_size(MOST_BYTES, max_size(LEAST_BYTES, n_members * THREAD_BYTES));
     bench->weights = pages_allocate(bench->n_bytes, "measuring", err);
     bench->pool = memory_allocate(POOL_BYTES, 1, "measuring", err);
@@ -188,9 +234,10 @@ static bool open_bench(struct bench *bench, struct error *err)
                                   "measuring", err);
     bench->outputs = memory_allocate(n_members, bench->n_outputs * sizeof(float), "measuring", err);
     bench->rates = memory_allocate(n_members, sizeof(double), "measuring", err);
-    bench->cache = memory_allocate(n_members, BLOCK_POSITIONS * values * sizeof(float), "measuring", err);
+    bench->attention =
+        memory_allocate(n_members, attention_floats(bench->shapes) * sizeof(float), "measuring", err);
     if (bench->weights == NULL || bench->pool == NULL || bench->floats == NULL || bench->int8 == NULL ||
-        bench->outputs == NULL || bench->rates == NULL || bench->cache == NULL)
+        bench->outputs == NULL || bench->rates == NULL || bench->attention == NULL)
         return false;
     if (bench->shapes->small_pages)
         pages_keep_small(bench->weights, bench->n_bytes);
@@ -205,7 +252,7 @@ static void close_bench(struct bench *bench)
     memory_free(bench->int8);
     memory_free(bench->outputs);
     memory_free(bench->rates);
-    memory_free(bench->cache);
+    memory_free(bench->attention);
 }
 
 bool plan_measure_memory(struct plan_machine *machine, struct team *team, struct error *err)

@@ -10,6 +10,7 @@
 #define FATHOM_KERNEL_KERNEL_H
 
 #include "base/error.h"
+#include "kernel/attend.h"
 #include "quant/activation.h"
 #include "quant/format.h"
 
@@ -30,7 +31,7 @@ struct product {
 
 typedef void product_fn(const struct product *product);
 
-enum isa { ISA_GENERIC, ISA_AVX2, ISA_AVX512, ISA_AVX512_VBMI, ISA_COUNT };
+enum isa { ISA_GENERIC, ISA_AVX2, ISA_AVX512, ISA_AVX512_VBMI, ISA_AVX512_BF16, ISA_COUNT };
 
 struct kernels {
     enum isa isa; /* the highest level that filled the table */
@@ -46,15 +47,21 @@ struct kernels {
     void (*silu_multiply)(const float *gate, const float *up, float *out, size_t n);
     /* y += a * x */
     void (*add_scaled)(float a, const float *x, float *y, size_t n);
-    /* out[i] = dot(x, rows[i]) for i < n_rows; rows are `stride` floats apart */
-    void (*dot_rows)(const float *x, const float *rows, size_t stride, size_t n_rows, float *out, size_t n);
-    /* y[j] += sum over i of a[i] * rows[i][j], i ascending */
-    void (*add_rows)(const float *a, const float *rows, size_t stride, size_t n_rows, float *y, size_t n);
+    /* y = a * y + b * x */
+    void (*scale_add)(float a, float *y, float b, const float *x, size_t n);
+    /* out = e^x, out may be x. Within 2 units in the last place where the result is normal (1 from avx2 on);
+     * e^0 is 1, and e^x is 0 for x <= -104 and -infinity. A value's bits depend on x alone. */
+    void (*exponential)(const float *x, float *out, size_t n);
     void (*f16_to_float)(const uint16_t *x, float *out, size_t n);
     void (*float_to_f16)(const float *x, uint16_t *out, size_t n);
+
+    struct attend_kernels attend_float; /* attention over floats */
+    struct attend_kernels attend;       /* over the words that this level multiplies fastest */
+    /* lanes[n][ATTEND_LANES] back to n_lanes rows, to[n_lanes][stride] */
+    void (*attend_unpack)(const float *lanes, size_t n, size_t n_lanes, float *to, size_t stride);
 };
 
-const char *isa_name(enum isa isa); /* "generic", "avx2", "avx512", "avx512vbmi" */
+const char *isa_name(enum isa isa); /* "generic", "avx2", "avx512", "avx512vbmi", "avx512bf16" */
 bool isa_by_name(const char *name, enum isa *isa);
 bool isa_available(enum isa isa); /* compiled in, and this processor and system have it */
 enum isa isa_best(void);

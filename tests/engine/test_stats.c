@@ -182,7 +182,8 @@ static void memory_comes_and_goes(void **state)
     fathom_model_close(model);
 }
 
-/* For one row a layer takes eight; the beginning and the end of a step share what is left of ten. */
+/* For one row a layer takes eight while positions are few; the beginning and the end of a step share what is
+ * left of ten. */
 static void few_rounds_a_layer(void **state)
 {
     (void)state;

@@ -30,6 +30,18 @@ static void test_generic_is_everywhere_and_best_is_available(void **state)
     assert_true(isa_available(isa_best()));
 }
 
+static void assert_attends(const struct attend_kernels *kernels)
+{
+    assert_non_null(kernels->pack_queries);
+    assert_non_null(kernels->product);
+    assert_non_null(kernels->weigh);
+    assert_non_null(kernels->sum);
+    if (kernels->word_numbers > 1) {
+        assert_non_null(kernels->pack_key);
+        assert_non_null(kernels->pack_values);
+    }
+}
+
 static void test_every_level_fills_every_entry(void **state)
 {
     (void)state;
@@ -51,10 +63,14 @@ static void test_every_level_fills_every_entry(void **state)
         assert_non_null(kernels.rms_norm);
         assert_non_null(kernels.silu_multiply);
         assert_non_null(kernels.add_scaled);
-        assert_non_null(kernels.dot_rows);
-        assert_non_null(kernels.add_rows);
+        assert_non_null(kernels.scale_add);
+        assert_non_null(kernels.exponential);
         assert_non_null(kernels.f16_to_float);
         assert_non_null(kernels.float_to_f16);
+        assert_non_null(kernels.attend_unpack);
+        assert_attends(&kernels.attend_float);
+        assert_attends(&kernels.attend);
+        assert_int_equal(kernels.attend_float.word_numbers, 1);
     }
 }
 

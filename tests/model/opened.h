@@ -97,11 +97,11 @@ struct station {
     struct forward forward;
 };
 
-static inline struct backend *station_backend(struct station *station, const struct opened *opened,
-                                              const char *isa, bool exact)
+static inline struct backend *station_backend_team(struct station *station, const struct opened *opened,
+                                                   const char *isa, bool exact, size_t n_threads)
 {
     struct error err = {0};
-    station->team = team_create(&opened->topology, 2, &err);
+    station->team = team_create(&opened->topology, n_threads, &err);
     opened_must(station->team != NULL, &err);
     station->backend = cpu_create(&(struct cpu_options){.geometry = opened->geometry,
                                                         .rope = opened->rope,
@@ -114,6 +114,12 @@ static inline struct backend *station_backend(struct station *station, const str
     return station->backend;
 }
 
+static inline struct backend *station_backend(struct station *station, const struct opened *opened,
+                                              const char *isa, bool exact)
+{
+    return station_backend_team(station, opened, isa, exact, 2);
+}
+
 static inline void opened_load(const struct opened *opened, struct backend *model, struct backend *experts,
                                struct resident *weights)
 {
@@ -121,14 +127,20 @@ static inline void opened_load(const struct opened *opened, struct backend *mode
     opened_must(resident_load(weights, &opened->catalog, &(struct homes){model, experts}, NULL, &err), &err);
 }
 
-static inline void station_open(struct station *station, const struct opened *opened, const char *isa,
-                                bool exact)
+static inline void station_open_team(struct station *station, const struct opened *opened, const char *isa,
+                                     bool exact, size_t n_threads)
 {
     *station = (struct station){0};
-    station_backend(station, opened, isa, exact);
+    station_backend_team(station, opened, isa, exact, n_threads);
     opened_load(opened, station->backend, station->backend, &station->weights);
     station->forward = (struct forward){
         .backend = station->backend, .geometry = opened->geometry, .weights = &station->weights};
+}
+
+static inline void station_open(struct station *station, const struct opened *opened, const char *isa,
+                                bool exact)
+{
+    station_open_team(station, opened, isa, exact, 2);
 }
 
 static inline void station_close(struct station *station)

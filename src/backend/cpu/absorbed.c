@@ -1,62 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* absorbed.c - attention over latents: the key's up-projection is moved to the query, the value's to the
  * output, so a position is one key of latent_rank + rotary numbers and one value of latent_rank, the same for
- * all heads. */
-#include "backend/cpu/attention.h"
+ * all heads. The lanes of a bundle are heads. */
+#include "backend/cpu/absorbed.h"
 
-#include <math.h>
+#include <assert.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "quant/decode.h"
 
-/* What lies in an item's scratch. */
-struct absorbed {
-    float *block;   /* [ATTENTION_BLOCK][latent_rank + rotary] */
-    float *queries; /* [head][latent_rank + rotary] */
-    float *outputs; /* [head][latent_rank] */
-    float *floats;  /* one row of decoded weights, or a short vector */
-    uint8_t *int8;  /* a quantized vector of plain or latent_rank values */
-};
-
-static size_t longest_row(const struct geometry *g)
+static size_t longest_vector(const struct geometry *g)
 {
-    return max_size(max_size(g->latent_rank, g->head_plain), g->head_value);
+    return round_up(max_size(g->latent_rank, g->head_plain), ACTIVATION_BLOCK);
 }
 
-size_t absorbed_scratch(const struct geometry *g)
+struct vector take_vector(struct pieces *pieces, const struct geometry *g)
 {
-    size_t n_values = geometry_cache_values(g);
-    return (ATTENTION_BLOCK + ATTENTION_HEADS) * n_values * sizeof(float) +
-           (ATTENTION_HEADS * g->latent_rank + round_up(longest_row(g), 16)) * sizeof(float) +
-           activation_row_bytes(round_up(longest_row(g), ACTIVATION_BLOCK)) + 5 * 64;
+    struct vector vector;
+    vector.floats = take_floats(pieces, longest_vector(g));
+    vector.int8 = (uint8_t *)take_floats(pieces, activation_row_bytes(longest_vector(g)) / sizeof(float));
+    return vector;
 }
 
-static struct absorbed lay_out(const struct geometry *g, void *scratch)
+static size_t n_bundles_of(size_t n_heads)
 {
-    size_t n_values = geometry_cache_values(g);
+    return (n_heads + ATTEND_LANES - 1) / ATTEND_LANES;
+}
+
+struct absorbed take_absorbed(struct pieces *pieces, const struct geometry *g, size_t n_heads)
+{
+    const size_t n_values = geometry_cache_values(g), n_lanes = n_bundles_of(n_heads) * ATTEND_LANES;
     struct absorbed a;
-    uint8_t *at = scratch;
-    a.block = (float *)at;
-    at += round_up(ATTENTION_BLOCK * n_values * sizeof(float), 64);
-    a.queries = (float *)at;
-    at += round_up(ATTENTION_HEADS * n_values * sizeof(float), 64);
-    a.outputs = (float *)at;
-    at += round_up(ATTENTION_HEADS * g->latent_rank * sizeof(float), 64);
-    a.floats = (float *)at;
-    at += round_up(longest_row(g) * sizeof(float), 64);
-    a.int8 = at;
+    a.panels = take_floats(pieces, n_lanes * n_values);
+    a.block = take_floats(pieces, ATTENTION_BLOCK * n_values);
+    a.keys = take_floats(pieces, ATTENTION_BLOCK * n_values);
+    a.values = take_floats(pieces, (size_t)ATTENTION_BLOCK * g->latent_rank);
+    a.workbench = take_workbench(pieces);
+    a.running.softmax = (void *)take_floats(pieces, 2 * n_lanes);
+    a.running.outputs = take_floats(pieces, n_lanes * g->latent_rank);
+    a.running.n_values = g->latent_rank;
     return a;
 }
 
-/* out[weight rows] = matrix * x, with x in the form that the weight takes; x is [weight columns] in
- * a->floats. */
-static void product_of_vector(const struct cpu *cpu, const struct absorbed *a, const struct weight *weight,
+/* ---- in and out of the latents' space ---- */
+
+/* out[weight rows] = matrix of the head * x[weight columns], which lies in vector->floats, in the form that
+ * the weight takes. */
+static void product_of_vector(const struct cpu *cpu, const struct vector *vector, const struct weight *weight,
                               size_t head, float *out)
 {
-    struct operand x = {.floats = a->floats, .n_columns = weight->n_columns};
+    struct operand x = {.floats = vector->floats, .n_columns = weight->n_columns};
     if (!cpu->exact && weight->n_columns % ACTIVATION_BLOCK == 0) {
-        x.int8 = a->int8;
+        x.int8 = vector->int8;
         x.int8_bytes = activation_row_bytes(weight->n_columns);
         operand_quantize(&x, &cpu->kernels, 0);
     }
@@ -70,58 +65,154 @@ static void product_of_vector(const struct cpu *cpu, const struct absorbed *a, c
 }
 
 /* query over latents = key_up(head)^T * plain part; the rotary part follows as it is. */
-static void absorb_query(const struct attend_work *work, const struct absorbed *a, const float *query,
-                         size_t head, float *absorbed)
+void absorb_query(const struct attend_work *work, const struct vector *vector, size_t row, size_t head,
+                  float *out)
 {
     const struct cpu *cpu = work->cpu;
     const struct geometry *g = &cpu->geometry;
     const struct weight *key_up = work->args->key_up;
+    const float *query = finish_query(cpu, row, head);
+    memcpy(out + g->latent_rank, query + g->head_plain, g->head_rotary * sizeof(float));
     if (work->args->key_by_latent) {
-        memcpy(a->floats, query, g->head_plain * sizeof(float));
-        product_of_vector(cpu, a, key_up, head, absorbed);
-    } else {
-        memset(absorbed, 0, g->latent_rank * sizeof(float));
-        const uint8_t *row = weight_matrix(key_up, head);
-        for (size_t i = 0; i < g->head_plain; i++, row += key_up->row_stride) {
-            decode_row(key_up->format, row, a->floats, g->latent_rank);
-            cpu->kernels.add_scaled(query[i], a->floats, absorbed, g->latent_rank);
-        }
+        memcpy(vector->floats, query, g->head_plain * sizeof(float));
+        product_of_vector(cpu, vector, key_up, head, out);
+        return;
     }
-    memcpy(absorbed + g->latent_rank, query + g->head_plain, g->head_rotary * sizeof(float));
+    memset(out, 0, g->latent_rank * sizeof(float));
+    const uint8_t *at = weight_matrix(key_up, head);
+    for (size_t i = 0; i < g->head_plain; i++, at += key_up->row_stride) {
+        decode_row(key_up->format, at, vector->floats, g->latent_rank);
+        cpu->kernels.add_scaled(query[i], vector->floats, out, g->latent_rank);
+    }
 }
 
-void attend_absorbed(const struct attend_work *work, size_t row, size_t first_head, void *scratch)
+void finish_head(const struct attend_work *work, const struct vector *vector, const struct partial *total,
+                 size_t row, size_t head)
 {
-    struct cpu *cpu = work->cpu;
-    const struct geometry *g = &cpu->geometry;
-    const struct absorbed a = lay_out(g, scratch);
-    size_t n_values = geometry_cache_values(g);
-    size_t n_heads = min_size(ATTENTION_HEADS, g->n_heads - first_head);
-    size_t n_positions = cpu->step->rows[row].position + 1;
-    struct running running[ATTENTION_HEADS];
+    const struct geometry *g = &work->cpu->geometry;
+    for (size_t i = 0; i < g->latent_rank; i++)
+        vector->floats[i] = total->outputs[i] / *total->sum;
+    product_of_vector(work->cpu, vector, work->args->value_up, head,
+                      operand_row(&work->cpu->heads, row) + head * g->head_value);
+}
 
-    for (size_t h = 0; h < n_heads; h++) {
-        running[h] = (struct running){.highest = -INFINITY};
-        absorb_query(work, &a, finish_query(cpu, row, first_head + h), first_head + h,
-                     a.queries + h * n_values);
-    }
-    memset(a.outputs, 0, n_heads * g->latent_rank * sizeof(float));
+/* ---- a range of positions ---- */
 
-    for (size_t first = 0; first < n_positions; first += ATTENTION_BLOCK) {
-        size_t n = min_size(ATTENTION_BLOCK, n_positions - first);
-        const float *block = cpu_cache_read(cpu, work->segment->cache, work->args->layer, first, n, a.block);
-        for (size_t h = 0; h < n_heads; h++) {
-            float scores[ATTENTION_BLOCK];
-            cpu->kernels.dot_rows(a.queries + h * n_values, block, n_values, n, scores, n_values);
-            const struct scored scored = {scores, n, block, n_values, g->latent_rank};
-            running_add(&running[h], &cpu->kernels, &scored, a.outputs + h * g->latent_rank);
+void absorbed_pack(const struct attend_work *work, const struct absorbed *a, const float *queries,
+                   size_t n_heads)
+{
+    const size_t n_values = geometry_cache_values(&work->cpu->geometry);
+    for (size_t head = 0; head < n_heads; head += ATTEND_LANES)
+        work->kernels->pack_queries(queries + head * n_values, n_values,
+                                    min_size(ATTEND_LANES, n_heads - head), n_values,
+                                    a->panels + head * attend_words(work->kernels, n_values));
+}
+
+static struct block read_block(const struct attend_work *work, const struct absorbed *a, size_t first,
+                               size_t n)
+{
+    const struct geometry *g = &work->cpu->geometry;
+    const struct attend_kernels *kernels = work->kernels;
+    const size_t n_values = geometry_cache_values(g);
+    const float *floats =
+        cpu_cache_read(work->cpu, work->segment->cache, work->args->layer, first, n, a->block);
+    if (kernels->word_numbers == 1)
+        return (struct block){kernels, floats, n_values, floats, n_values, n};
+    struct block block = {kernels, a->keys, attend_words(kernels, n_values), a->values, g->latent_rank, n};
+    for (size_t p = 0; p < n; p++)
+        kernels->pack_key(floats + p * n_values, n_values, a->keys + p * block.key_words);
+    for (size_t p = 0; p < n; p += 2)
+        kernels->pack_values(floats + p * n_values, p + 1 < n ? floats + (p + 1) * n_values : NULL,
+                             g->latent_rank, a->values + p / 2 * g->latent_rank);
+    return block;
+}
+
+void attend_range(const struct attend_work *work, const struct absorbed *a, size_t n_heads,
+                  const struct range *positions, const struct partial *out)
+{
+    const size_t n_bundles = n_bundles_of(n_heads), rank = a->running.n_values;
+    running_start(&a->running, n_bundles);
+    for (size_t first = positions->begin; first < positions->end; first += ATTENTION_BLOCK) {
+        const struct block block =
+            read_block(work, a, first, min_size(ATTENTION_BLOCK, positions->end - first));
+        for (size_t bundle = 0; bundle < n_bundles; bundle += ATTENTION_BUNDLES) {
+            const struct running running = running_at(&a->running, bundle);
+            running_add(&running, a->panels + bundle * block.key_words * ATTEND_LANES,
+                        min_size(ATTENTION_BUNDLES, n_bundles - bundle), &block, NULL, &a->workbench);
         }
     }
+    for (size_t head = 0; head < n_heads; head += ATTEND_LANES) {
+        const struct running running = running_at(&a->running, head / ATTEND_LANES);
+        const size_t n_lanes = min_size(ATTEND_LANES, n_heads - head);
+        work->cpu->kernels.attend_unpack(running.outputs, rank, n_lanes, out->outputs + head * rank, rank);
+        memcpy(out->highest + head, running.softmax->highest, n_lanes * sizeof(float));
+        memcpy(out->sum + head, running.softmax->sum, n_lanes * sizeof(float));
+    }
+}
 
-    for (size_t h = 0; h < n_heads; h++) {
-        for (size_t i = 0; i < g->latent_rank; i++)
-            a.floats[i] = a.outputs[h * g->latent_rank + i] / running[h].sum;
-        product_of_vector(cpu, &a, work->args->value_up, first_head + h,
-                          operand_row(&cpu->heads, row) + (first_head + h) * g->head_value);
+void partial_merge(const struct kernels *kernels, const struct partial *total, const struct partial *next,
+                   size_t rank)
+{
+    float highest = *next->highest > *total->highest ? *next->highest : *total->highest;
+    float shrink[2] = {*total->highest - highest, *next->highest - highest};
+    kernels->exponential(shrink, shrink, 2);
+    *total->highest = highest;
+    *total->sum = shrink[0] * *total->sum + shrink[1] * *next->sum;
+    kernels->scale_add(shrink[0], total->outputs, shrink[1], next->outputs, rank);
+}
+
+/* ---- all of it, for some heads ---- */
+
+struct item {
+    struct absorbed absorbed;
+    struct vector vector;
+    float *queries;       /* [head][latent_rank + rotary] */
+    struct partial total; /* of the heads, positions so far */
+    struct partial next;  /* the range that follows */
+};
+
+static struct item lay_out(const struct geometry *g, size_t n_heads, struct pieces *pieces)
+{
+    struct item item;
+    item.absorbed = take_absorbed(pieces, g, n_heads);
+    item.vector = take_vector(pieces, g);
+    item.queries = take_floats(pieces, n_heads * geometry_cache_values(g));
+    item.total = take_partial(pieces, n_heads, g->latent_rank);
+    item.next = take_partial(pieces, n_heads, g->latent_rank);
+    return item;
+}
+
+size_t absorbed_scratch(const struct geometry *g)
+{
+    struct pieces pieces = {0};
+    lay_out(g, g->n_heads, &pieces);
+    return pieces.n_bytes;
+}
+
+void attend_absorbed(const struct attend_work *work, const struct heads *heads, void *scratch)
+{
+    const struct geometry *g = &work->cpu->geometry;
+    struct pieces pieces = {.at = scratch};
+    const struct item item = lay_out(g, heads->n, &pieces);
+    const size_t n_values = geometry_cache_values(g), rank = g->latent_rank;
+    const size_t n_positions = work->cpu->step->rows[heads->row].position + 1;
+    const size_t length = range_length(n_positions);
+    assert(item.queries != NULL); /* NULL only where scratch is being counted */
+
+    for (size_t h = 0; h < heads->n; h++)
+        absorb_query(work, &item.vector, heads->row, heads->first + h, item.queries + h * n_values);
+    absorbed_pack(work, &item.absorbed, item.queries, heads->n);
+    for (size_t begin = 0; begin < n_positions; begin += length) {
+        const struct range positions = {begin, min_size(begin + length, n_positions)};
+        attend_range(work, &item.absorbed, heads->n, &positions, begin == 0 ? &item.total : &item.next);
+        for (size_t h = 0; begin > 0 && h < heads->n; h++) {
+            const struct partial total = partial_at(&item.total, h, rank);
+            const struct partial next = partial_at(&item.next, h, rank);
+            partial_merge(&work->cpu->kernels, &total, &next, rank);
+        }
+    }
+    for (size_t h = 0; h < heads->n; h++) {
+        const struct partial total = partial_at(&item.total, h, rank);
+        finish_head(work, &item.vector, &total, heads->row, heads->first + h);
     }
 }

@@ -10,34 +10,49 @@ size_t cpu_attention_scratch(const struct geometry *geometry, size_t max_rows)
     return max_size(absorbed_scratch(geometry), expanded_scratch(geometry, max_rows));
 }
 
-enum { PHASE_HEADS, PHASE_OUTPUT };
+/* Items a member should find, so that the last ones leave nobody idle for long. */
+#define ITEMS_A_MEMBER 4
+/* Less than a bundle wastes lanes, but a short context costs little beside the weights that each head reads.
+ */
+#define LEAST_HEADS 4
 
-/* Items: of an absorbed segment (row, group of heads) pairs, of an expanded one heads. */
-static size_t n_groups(const struct cpu *cpu)
+size_t attention_group(size_t n_heads, size_t least, size_t n_pieces, size_t n_members)
 {
-    return (cpu->geometry.n_heads + ATTENTION_HEADS - 1) / ATTENTION_HEADS;
+    size_t group = round_up(n_heads, ATTEND_LANES);
+    while (group >= 2 * least && (n_heads + group - 1) / group * n_pieces < ITEMS_A_MEMBER * n_members)
+        group = round_up(group / 2, min_size(group / 2, ATTEND_LANES));
+    return group;
 }
 
-static void attend_item(const struct attend_work *work, size_t item, void *scratch)
+static struct attend_work work_on(struct cpu *cpu, const struct verb *verb, const struct segment *segment)
 {
-    const struct segment *segment = work->segment;
-    size_t groups = n_groups(work->cpu);
-    if (segment->expanded)
-        attend_expanded(work, item, scratch);
-    else
-        attend_absorbed(work, segment->first_row + item / groups, item % groups * ATTENTION_HEADS, scratch);
+    bool floats = cpu->exact || cpu_cache_format(segment->cache) == CACHE_F32;
+    return (struct attend_work){cpu, &verb->args.attend, segment,
+                                floats ? &cpu->kernels.attend_float : &cpu->kernels.attend};
 }
 
-/* Items of all segments, one after the other. */
+/* Items of all segments, one after the other: of an absorbed one (row, group of heads) pairs, of an expanded
+ * one heads. */
 static void attend_segments(struct cpu *cpu, const struct member *member, struct verb *verb)
 {
+    const size_t n_heads = cpu->geometry.n_heads;
+    const size_t group = attention_group(n_heads, LEAST_HEADS, cpu->step->n_rows, member->n_members);
+    const size_t n_groups = (n_heads + group - 1) / group;
+    void *scratch = cpu_scratch(cpu, member);
     size_t item = take_item(verb, PHASE_HEADS), first = 0;
     for (size_t i = 0; i < cpu->n_segments; i++) {
         const struct segment *segment = &cpu->segments[i];
-        size_t n_items = segment->expanded ? cpu->geometry.n_heads : segment->n_rows * n_groups(cpu);
-        const struct attend_work work = {cpu, &verb->args.attend, segment};
-        for (; item < first + n_items; item = take_item(verb, PHASE_HEADS))
-            attend_item(&work, item - first, cpu_scratch(cpu, member));
+        const struct attend_work work = work_on(cpu, verb, segment);
+        size_t n_items = segment->expanded ? n_heads : segment->n_rows * n_groups;
+        for (; item < first + n_items; item = take_item(verb, PHASE_HEADS)) {
+            size_t row = (item - first) / n_groups, head = (item - first) % n_groups * group;
+            if (segment->expanded)
+                attend_expanded(&work, item - first, scratch);
+            else
+                attend_absorbed(
+                    &work, &(struct heads){segment->first_row + row, head, min_size(group, n_heads - head)},
+                    scratch);
+        }
         first += n_items;
     }
 }
@@ -60,7 +75,12 @@ static struct operand finish_heads(struct cpu *cpu, const struct member *member)
 
 void run_attend(struct cpu *cpu, const struct member *member, struct verb *verb)
 {
-    attend_segments(cpu, member, verb);
+    if (split_pays(cpu)) {
+        const struct attend_work work = work_on(cpu, verb, &cpu->segments[0]);
+        attend_split(&work, member, verb, cpu_scratch(cpu, member));
+    } else {
+        attend_segments(cpu, member, verb);
+    }
     team_barrier(member);
     const struct operand heads = finish_heads(cpu, member);
     cpu_product_strips(

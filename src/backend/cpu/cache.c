@@ -52,6 +52,11 @@ struct cache *cpu_cache_create(struct backend *backend, enum cache_format format
     return NULL;
 }
 
+enum cache_format cpu_cache_format(const struct cache *cache)
+{
+    return cache->format;
+}
+
 void cpu_cache_free(struct backend *backend, struct cache *cache)
 {
     (void)backend;

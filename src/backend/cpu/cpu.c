@@ -236,7 +236,8 @@ static bool allocate_attention(struct cpu *cpu, struct error *err)
     cpu->latent = memory_allocate(n, geometry_cache_values(g) * sizeof(float), "latents", err);
     return cpu->query_raw != NULL && cpu->query != NULL && cpu->latent != NULL &&
            operand_init(&cpu->query_low, n, g->query_rank, cpu->exact, err) &&
-           operand_init(&cpu->heads, n, (size_t)g->n_heads * g->head_value, cpu->exact, err);
+           operand_init(&cpu->heads, n, (size_t)g->n_heads * g->head_value, cpu->exact, err) &&
+           split_create(cpu, err);
 }
 
 static bool allocate_feed_forward(struct cpu *cpu, struct error *err)
@@ -308,6 +309,7 @@ static void destroy(struct backend *backend)
     operand_release(&cpu->inner);
     program_release(&cpu->program);
     cpu_slots_free(cpu);
+    split_free(cpu);
     memory_free(cpu);
 }
 
@@ -346,7 +348,7 @@ static bool choose_kernels(struct cpu *cpu, const char *name, struct error *err)
 {
     enum isa isa = isa_best();
     if (name != NULL && !isa_by_name(name, &isa))
-        return fail(err, "unknown instruction set '%s': generic, avx2 or avx512", name);
+        return fail(err, "unknown instruction set '%s': generic, avx2, avx512, avx512vbmi, avx512bf16", name);
     return kernels_fill(&cpu->kernels, isa, err);
 }
 

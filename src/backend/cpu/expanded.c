@@ -1,55 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* expanded.c - attention over keys and values: one head at a time, each block of positions is expanded from
- * its latents, used by all rows of the session, and dropped. */
-#include "backend/cpu/attention.h"
-
+ * its latents, used by all rows of the session, and dropped. The lanes of a bundle are rows. */
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
-#include "base/bytes.h"
+#include "backend/cpu/attention.h"
 #include "quant/decode.h"
 
-/* What lies in an item's scratch. */
+/* What lies in an item's scratch. Room for words is counted as if each held one number. */
 struct expanded {
-    float *key_up;           /* [plain][latent_rank] the head's matrix, decoded */
-    float *value_up;         /* [value][latent_rank] */
-    float *row;              /* [max(plain, latent_rank)] one decoded row */
-    float *block;            /* [ATTENTION_BLOCK][latent_rank + rotary] */
-    float *keys;             /* [ATTENTION_BLOCK][plain] */
-    float *values;           /* [ATTENTION_BLOCK][value] */
-    float *outputs;          /* [row of the segment][value] */
-    struct running *running; /* [row of the segment] */
+    float *matrix;       /* [max(plain, value)][latent_rank] a matrix of the head, decoded */
+    float *row;          /* [max(plain, latent_rank)] one decoded row of it, or one key [plain + rotary] */
+    float *key_panels;   /* [bundle of plain][words of latent_rank][lane] */
+    float *value_panels; /* [bundle of value][words of latent_rank][lane] */
+    float *queries;      /* [bundle of rows][words of plain + rotary][lane] */
+    float *latents;      /* [ATTENTION_BLOCK][latent_rank + rotary] */
+    float *packed;       /* [ATTENTION_BLOCK][words of latent_rank] */
+    float *plain;        /* [ATTENTION_BLOCK][plain, whole bundles] */
+    float *keys;         /* [ATTENTION_BLOCK][words of plain + rotary] */
+    float *expanded;     /* [ATTENTION_BLOCK][value, whole bundles] */
+    float *values;       /* [words of ATTENTION_BLOCK][value] */
+    struct workbench workbench;
+    struct running running; /* of all rows */
 };
 
-/* Hands out pieces of scratch, or only counts them where `at` is NULL. */
-static float *take_floats(uint8_t *at, size_t *used, size_t n)
+static size_t n_bundles_of(size_t n)
 {
-    float *piece = at == NULL ? NULL : (float *)(at + *used);
-    *used += round_up(n * sizeof(float), 64);
-    return piece;
+    return (n + ATTEND_LANES - 1) / ATTEND_LANES;
 }
 
-static struct expanded lay_out(const struct geometry *g, size_t n_rows, void *scratch, size_t *used)
+static struct expanded lay_out(const struct geometry *g, size_t n_rows, struct pieces *pieces)
 {
+    const size_t rank = g->latent_rank, longest = max_size(g->head_plain, g->head_value);
+    const size_t n_query = geometry_head_query(g), n_bundles = n_bundles_of(n_rows);
     struct expanded x;
-    *used = 0;
-    x.key_up = take_floats(scratch, used, (size_t)g->head_plain * g->latent_rank);
-    x.value_up = take_floats(scratch, used, (size_t)g->head_value * g->latent_rank);
-    x.row = take_floats(scratch, used, max_size(g->head_plain, g->latent_rank));
-    x.block = take_floats(scratch, used, (size_t)ATTENTION_BLOCK * geometry_cache_values(g));
-    x.keys = take_floats(scratch, used, (size_t)ATTENTION_BLOCK * g->head_plain);
-    x.values = take_floats(scratch, used, (size_t)ATTENTION_BLOCK * g->head_value);
-    x.outputs = take_floats(scratch, used, n_rows * g->head_value);
-    x.running = (struct running *)take_floats(scratch, used, n_rows * sizeof(struct running) / sizeof(float));
+    x.matrix = take_floats(pieces, longest * rank);
+    x.row = take_floats(pieces, max_size(n_query, rank));
+    x.key_panels = take_floats(pieces, round_up(g->head_plain, ATTEND_LANES) * rank);
+    x.value_panels = take_floats(pieces, round_up(g->head_value, ATTEND_LANES) * rank);
+    x.queries = take_floats(pieces, n_bundles * ATTEND_LANES * n_query);
+    x.latents = take_floats(pieces, (size_t)ATTENTION_BLOCK * geometry_cache_values(g));
+    x.packed = take_floats(pieces, (size_t)ATTENTION_BLOCK * rank);
+    x.plain = take_floats(pieces, ATTENTION_BLOCK * round_up(g->head_plain, ATTEND_LANES));
+    x.keys = take_floats(pieces, ATTENTION_BLOCK * n_query);
+    x.expanded = take_floats(pieces, ATTENTION_BLOCK * round_up(g->head_value, ATTEND_LANES));
+    x.values = take_floats(pieces, (size_t)ATTENTION_BLOCK * g->head_value);
+    x.workbench = take_workbench(pieces);
+    x.running.softmax = (void *)take_floats(pieces, n_bundles * 2 * ATTEND_LANES);
+    x.running.outputs = take_floats(pieces, n_bundles * g->head_value * ATTEND_LANES);
+    x.running.n_values = g->head_value;
     return x;
 }
 
 size_t expanded_scratch(const struct geometry *geometry, size_t max_rows)
 {
-    size_t used;
-    lay_out(geometry, max_rows, NULL, &used);
-    return used;
+    struct pieces pieces = {0};
+    lay_out(geometry, max_rows, &pieces);
+    return pieces.n_bytes;
+}
+
+/* ---- the head's matrices ---- */
+
+/* Rows of latent_rank; each will be a lane. */
+static void pack_matrix(const struct attend_work *work, const float *matrix, size_t n_rows, float *panels)
+{
+    size_t rank = work->cpu->geometry.latent_rank;
+    for (size_t row = 0; row < n_rows; row += ATTEND_LANES)
+        work->kernels->pack_queries(matrix + row * rank, rank, min_size(ATTEND_LANES, n_rows - row), rank,
+                                    panels + row * attend_words(work->kernels, rank));
 }
 
 static void decode_matrices(const struct attend_work *work, const struct expanded *x, size_t head)
@@ -59,70 +77,175 @@ static void decode_matrices(const struct attend_work *work, const struct expande
     const uint8_t *at = weight_matrix(key_up, head);
     for (size_t r = 0; r < key_up->n_rows; r++, at += key_up->row_stride) {
         if (!work->args->key_by_latent) {
-            decode_row(key_up->format, at, x->key_up + r * g->latent_rank, g->latent_rank);
+            decode_row(key_up->format, at, x->matrix + r * g->latent_rank, g->latent_rank);
             continue;
         }
         decode_row(key_up->format, at, x->row, g->head_plain);
         for (size_t i = 0; i < g->head_plain; i++)
-            x->key_up[i * g->latent_rank + r] = x->row[i];
+            x->matrix[i * g->latent_rank + r] = x->row[i];
     }
+    pack_matrix(work, x->matrix, g->head_plain, x->key_panels);
     at = weight_matrix(value_up, head);
     for (size_t r = 0; r < value_up->n_rows; r++, at += value_up->row_stride)
-        decode_row(value_up->format, at, x->value_up + r * g->latent_rank, g->latent_rank);
+        decode_row(value_up->format, at, x->matrix + r * g->latent_rank, g->latent_rank);
+    pack_matrix(work, x->matrix, g->head_value, x->value_panels);
 }
 
-/* One row against one expanded block of n positions. */
-static void attend_block(const struct cpu *cpu, const struct expanded *x, const float *block,
-                         const float *query, size_t i, size_t n)
+/* ---- a block of positions ---- */
+
+/* out[position][whole bundles of n] = latents times the panels of n rows. */
+static void expand(const struct attend_work *work, const struct block *latents, const float *panels, size_t n,
+                   float *out)
 {
-    const struct geometry *g = &cpu->geometry;
-    float scores[ATTENTION_BLOCK], rotary[ATTENTION_BLOCK];
-    cpu->kernels.dot_rows(query, x->keys, g->head_plain, n, scores, g->head_plain);
-    cpu->kernels.dot_rows(query + g->head_plain, block + g->latent_rank, geometry_cache_values(g), n, rotary,
-                          g->head_rotary);
-    for (size_t p = 0; p < n; p++)
-        scores[p] += rotary[p];
-    const struct scored scored = {scores, n, x->values, g->head_value, g->head_value};
-    running_add(&x->running[i], &cpu->kernels, &scored, x->outputs + i * g->head_value);
+    work->kernels->product(
+        &(struct attend_product){.panels = panels,
+                                 .n_bundles = n_bundles_of(n),
+                                 .rows = latents->keys,
+                                 .n_rows = latents->n_positions,
+                                 .n_words = attend_words(work->kernels, work->cpu->geometry.latent_rank),
+                                 .row_words = latents->key_words,
+                                 .out = out,
+                                 .out_bundle = ATTEND_LANES,
+                                 .out_row = round_up(n, ATTEND_LANES)});
+}
+
+/* Keys are [plain | rotary], the rotary part as the cache has it. */
+static void finish_keys(const struct attend_work *work, const struct expanded *x, const float *latents,
+                        size_t n)
+{
+    const struct geometry *g = &work->cpu->geometry;
+    const struct attend_kernels *kernels = work->kernels;
+    const size_t n_words = attend_words(kernels, geometry_head_query(g));
+    for (size_t p = 0; p < n; p++) {
+        float *key = kernels->word_numbers == 1 ? x->keys + p * n_words : x->row;
+        memcpy(key, x->plain + p * round_up(g->head_plain, ATTEND_LANES), g->head_plain * sizeof(float));
+        memcpy(key + g->head_plain, latents + p * geometry_cache_values(g) + g->latent_rank,
+               g->head_rotary * sizeof(float));
+        if (kernels->word_numbers > 1)
+            kernels->pack_key(key, geometry_head_query(g), x->keys + p * n_words);
+    }
+}
+
+/* Positions first .. first + n - 1 as this head sees them. */
+static struct block expand_block(const struct attend_work *work, const struct expanded *x, size_t first,
+                                 size_t n)
+{
+    const struct geometry *g = &work->cpu->geometry;
+    const struct attend_kernels *kernels = work->kernels;
+    const size_t value_floats = round_up(g->head_value, ATTEND_LANES);
+    const float *floats =
+        cpu_cache_read(work->cpu, work->segment->cache, work->args->layer, first, n, x->latents);
+    struct block latents = {.keys = floats, .key_words = geometry_cache_values(g), .n_positions = n};
+    if (kernels->word_numbers > 1) {
+        latents = (struct block){
+            .keys = x->packed, .key_words = attend_words(kernels, g->latent_rank), .n_positions = n};
+        for (size_t p = 0; p < n; p++)
+            kernels->pack_key(floats + p * geometry_cache_values(g), g->latent_rank,
+                              x->packed + p * latents.key_words);
+    }
+    expand(work, &latents, x->key_panels, g->head_plain, x->plain);
+    finish_keys(work, x, floats, n);
+    expand(work, &latents, x->value_panels, g->head_value, x->expanded);
+    struct block block = {.kernels = kernels,
+                          .keys = x->keys,
+                          .key_words = attend_words(kernels, geometry_head_query(g)),
+                          .values = x->expanded,
+                          .value_words = value_floats,
+                          .n_positions = n};
+    if (kernels->word_numbers > 1) {
+        for (size_t p = 0; p < n; p += 2)
+            kernels->pack_values(x->expanded + p * value_floats,
+                                 p + 1 < n ? x->expanded + (p + 1) * value_floats : NULL, g->head_value,
+                                 x->values + p / 2 * g->head_value);
+        block.values = x->values;
+        block.value_words = g->head_value;
+    }
+    return block;
+}
+
+/* ---- rows ---- */
+
+static void start_rows(const struct attend_work *work, const struct expanded *x, size_t head)
+{
+    const struct cpu *cpu = work->cpu;
+    const struct segment *segment = work->segment;
+    size_t n_query = geometry_head_query(&cpu->geometry), n_words = attend_words(work->kernels, n_query);
+    for (size_t row = 0; row < segment->n_rows; row++)
+        finish_query(cpu, segment->first_row + row, head);
+    for (size_t row = 0; row < segment->n_rows; row += ATTEND_LANES) {
+        const float *queries =
+            cpu->query + ((segment->first_row + row) * cpu->geometry.n_heads + head) * n_query;
+        work->kernels->pack_queries(queries, cpu->geometry.n_heads * n_query,
+                                    min_size(ATTEND_LANES, segment->n_rows - row), n_query,
+                                    x->queries + row * n_words);
+    }
+    running_start(&x->running, n_bundles_of(segment->n_rows));
+}
+
+/* A row sees itself and what is before. False: all rows of these bundles see all of the block. */
+static bool count_seen(const struct segment *segment, size_t bundle, size_t first, size_t n,
+                       uint32_t n_seen[ATTENTION_BUNDLES * ATTEND_LANES])
+{
+    size_t row = bundle * ATTEND_LANES;
+    if (segment->first_position + row + 1 >= first + n)
+        return false;
+    for (size_t i = 0; i < ATTENTION_BUNDLES * ATTEND_LANES; i++) {
+        size_t end = segment->first_position + row + i + 1; /* of what the row sees */
+        n_seen[i] = (uint32_t)(end <= first ? 0 : min_size(end - first, n));
+    }
+    return true;
+}
+
+static void attend_block(const struct attend_work *work, const struct expanded *x, const struct block *block,
+                         size_t first)
+{
+    const struct segment *segment = work->segment;
+    const size_t n_bundles = n_bundles_of(segment->n_rows);
+    uint32_t n_seen[ATTENTION_BUNDLES * ATTEND_LANES];
+    for (size_t bundle = 0; bundle < n_bundles; bundle += ATTENTION_BUNDLES) {
+        size_t end_row = min_size((bundle + ATTENTION_BUNDLES) * ATTEND_LANES, segment->n_rows);
+        if (segment->first_position + end_row <= first)
+            continue;
+        bool some = count_seen(segment, bundle, first, block->n_positions, n_seen);
+        const struct running running = running_at(&x->running, bundle);
+        running_add(&running, x->queries + bundle * block->key_words * ATTEND_LANES,
+                    min_size(ATTENTION_BUNDLES, n_bundles - bundle), block, some ? n_seen : NULL,
+                    &x->workbench);
+    }
+}
+
+static void finish_rows(const struct attend_work *work, const struct expanded *x, size_t head)
+{
+    const struct cpu *cpu = work->cpu;
+    const struct segment *segment = work->segment;
+    const size_t n_value = cpu->geometry.head_value;
+    for (size_t row = 0; row < segment->n_rows; row++) {
+        size_t bundle = row / ATTEND_LANES, lane = row % ATTEND_LANES;
+        float *out = operand_row(&cpu->heads, segment->first_row + row) + head * n_value;
+        const struct running running = running_at(&x->running, bundle);
+        if (lane == 0)
+            cpu->kernels.attend_unpack(running.outputs, n_value,
+                                       min_size(ATTEND_LANES, segment->n_rows - row), out,
+                                       cpu->heads.n_columns);
+        for (size_t i = 0; i < n_value; i++)
+            out[i] /= running.softmax->sum[lane];
+    }
 }
 
 void attend_expanded(const struct attend_work *work, size_t head, void *scratch)
 {
-    struct cpu *cpu = work->cpu;
-    const struct geometry *g = &cpu->geometry;
     const struct segment *segment = work->segment;
-    size_t used, n_values = geometry_cache_values(g);
-    const struct expanded x = lay_out(g, segment->n_rows, scratch, &used);
+    struct pieces pieces = {.at = scratch};
+    const struct expanded x = lay_out(&work->cpu->geometry, segment->n_rows, &pieces);
     size_t n_positions = segment->first_position + segment->n_rows;
-    assert(x.row != NULL && x.outputs != NULL); /* NULL only where scratch is being counted */
+    assert(x.row != NULL); /* NULL only where scratch is being counted */
 
     decode_matrices(work, &x, head);
-    memset(x.outputs, 0, segment->n_rows * g->head_value * sizeof(float));
-    for (size_t i = 0; i < segment->n_rows; i++) {
-        x.running[i] = (struct running){.highest = -INFINITY};
-        finish_query(cpu, segment->first_row + i, head);
-    }
-
+    start_rows(work, &x, head);
     for (size_t first = 0; first < n_positions; first += ATTENTION_BLOCK) {
-        size_t n = min_size(ATTENTION_BLOCK, n_positions - first);
-        const float *block = cpu_cache_read(cpu, segment->cache, work->args->layer, first, n, x.block);
-        for (size_t p = 0; p < n; p++) {
-            const float *latent = block + p * n_values;
-            cpu->kernels.dot_rows(latent, x.key_up, g->latent_rank, g->head_plain, x.keys + p * g->head_plain,
-                                  g->latent_rank);
-            cpu->kernels.dot_rows(latent, x.value_up, g->latent_rank, g->head_value,
-                                  x.values + p * g->head_value, g->latent_rank);
-        }
-        for (size_t i = 0; i < segment->n_rows; i++) {
-            size_t last = segment->first_position + i; /* the row sees itself and what is before */
-            if (last >= first)
-                attend_block(cpu, &x, block, query_at(cpu, segment->first_row + i, head), i,
-                             min_size(n, last + 1 - first));
-        }
+        const struct block block =
+            expand_block(work, &x, first, min_size(ATTENTION_BLOCK, n_positions - first));
+        attend_block(work, &x, &block, first);
     }
-    for (size_t i = 0; i < segment->n_rows; i++) {
-        float *out = operand_row(&cpu->heads, segment->first_row + i) + head * g->head_value;
-        for (size_t j = 0; j < g->head_value; j++)
-            out[j] = x.outputs[i * g->head_value + j] / x.running[i].sum;
-    }
+    finish_rows(work, &x, head);
 }

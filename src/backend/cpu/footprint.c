@@ -15,7 +15,7 @@ static uint64_t attention_bytes(const struct geometry *g, uint64_t n, bool exact
     uint64_t floats =
         g->query_rank + (uint64_t)g->n_heads * geometry_head_query(g) + geometry_cache_values(g);
     return n * floats * sizeof(float) + operand_bytes(n, g->query_rank, exact) +
-           operand_bytes(n, (uint64_t)g->n_heads * g->head_value, exact);
+           operand_bytes(n, (uint64_t)g->n_heads * g->head_value, exact) + split_bytes(g);
 }
 
 static uint64_t feed_forward_bytes(const struct geometry *g, uint64_t n, bool exact)

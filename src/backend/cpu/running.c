@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* running.c - keeps the highest score aside, so that no exponential overflows (Milakov and Gimelshein 2018).
- */
-#include <math.h>
+/* running.c - what both forms of attention do alike: a query made ready, and a softmax that grows block by
+ * block. The highest score is kept aside, so that no exponential overflows (Milakov and Gimelshein 2018). */
+#include <float.h>
+#include <string.h>
 
-#include "backend/cpu/running.h"
+#include "backend/cpu/attention.h"
 
 float *finish_query(const struct cpu *cpu, size_t row, size_t head)
 {
@@ -15,22 +16,55 @@ float *finish_query(const struct cpu *cpu, size_t row, size_t head)
     return query;
 }
 
-void running_add(struct running *running, const struct kernels *kernels, const struct scored *block,
-                 float *out)
+struct workbench take_workbench(struct pieces *pieces)
 {
-    float highest = running->highest;
-    for (size_t i = 0; i < block->n; i++)
-        highest = fmaxf(highest, block->scores[i]);
-    if (highest > running->highest) {
-        float shrink = expf(running->highest - highest); /* 0 the first time: highest was -infinity */
-        running->sum *= shrink;
-        for (size_t i = 0; i < block->n_values; i++)
-            out[i] *= shrink;
-        running->highest = highest;
+    struct workbench workbench;
+    workbench.scores = take_floats(pieces, (size_t)ATTENTION_BUNDLES * ATTENTION_BLOCK * ATTEND_LANES);
+    workbench.shrink = take_floats(pieces, (size_t)ATTENTION_BUNDLES * ATTEND_LANES);
+    return workbench;
+}
+
+void running_start(const struct running *running, size_t n_bundles)
+{
+    for (size_t bundle = 0; bundle < n_bundles; bundle++) {
+        struct attend_running *softmax = &running->softmax[bundle];
+        for (size_t lane = 0; lane < ATTEND_LANES; lane++) {
+            softmax->highest[lane] = -FLT_MAX;
+            softmax->sum[lane] = 0.0f;
+        }
     }
-    for (size_t i = 0; i < block->n; i++) {
-        block->scores[i] = expf(block->scores[i] - highest);
-        running->sum += block->scores[i];
-    }
-    kernels->add_rows(block->scores, block->values, block->stride, block->n, out, block->n_values);
+    memset(running->outputs, 0, n_bundles * running->n_values * ATTEND_LANES * sizeof(float));
+}
+
+void running_add(const struct running *running, const float *panels, size_t n_bundles,
+                 const struct block *block, const uint32_t *n_seen, const struct workbench *workbench)
+{
+    enum { BUNDLE_SCORES = ATTENTION_BLOCK * ATTEND_LANES };
+    const struct attend_kernels *kernels = block->kernels;
+    kernels->product(&(struct attend_product){.panels = panels,
+                                              .n_bundles = n_bundles,
+                                              .rows = block->keys,
+                                              .n_rows = block->n_positions,
+                                              .n_words = block->key_words,
+                                              .row_words = block->key_words,
+                                              .out = workbench->scores,
+                                              .out_bundle = BUNDLE_SCORES,
+                                              .out_row = ATTEND_LANES});
+    for (size_t bundle = 0; bundle < n_bundles; bundle++)
+        kernels->weigh(
+            &(struct attend_weigh){.scores = workbench->scores + bundle * BUNDLE_SCORES,
+                                   .n_positions = block->n_positions,
+                                   .n_seen = n_seen == NULL ? NULL : n_seen + bundle * ATTEND_LANES,
+                                   .running = &running->softmax[bundle],
+                                   .weights = workbench->scores + bundle * BUNDLE_SCORES,
+                                   .shrink = workbench->shrink + bundle * ATTEND_LANES});
+    kernels->sum(&(struct attend_sum){.weights = workbench->scores,
+                                      .weights_bundle = BUNDLE_SCORES,
+                                      .shrink = workbench->shrink,
+                                      .n_bundles = n_bundles,
+                                      .values = block->values,
+                                      .n_words = attend_words(kernels, block->n_positions),
+                                      .value_words = block->value_words,
+                                      .n_columns = running->n_values,
+                                      .out = running->outputs});
 }

@@ -73,6 +73,8 @@ struct cpu {
     float *routed;         /* [row][n_hidden] the routed experts' sum, where another backend computes it */
     struct slots *slots;   /* experts.c */
 
+    struct split *split; /* split.c */
+
     uint8_t *scratch; /* [member][scratch_bytes] */
     size_t scratch_bytes;
 };
@@ -189,6 +191,14 @@ void cpu_cache_import(struct backend *backend, struct cache *cache, size_t first
 /* n positions of a layer as floats, [position][latent_rank + rotary]: in place, or converted into `block`. */
 const float *cpu_cache_read(const struct cpu *cpu, const struct cache *cache, uint32_t layer, size_t first,
                             size_t n, float *block);
+
+enum cache_format cpu_cache_format(const struct cache *cache);
+
+/* ---- split.c: what members leave for each other ---- */
+
+bool split_create(struct cpu *cpu, struct error *err);
+void split_free(struct cpu *cpu);
+size_t split_bytes(const struct geometry *geometry);
 
 /* ---- the verbs ---- */
 

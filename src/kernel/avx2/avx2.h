@@ -14,9 +14,13 @@ void avx2_quantize(const float *x, void *row, size_t n_columns);
 void avx2_rms_norm(const float *x, const float *gain, float epsilon, float *out, size_t n);
 void avx2_silu_multiply(const float *gate, const float *up, float *out, size_t n);
 void avx2_add_scaled(float a, const float *x, float *y, size_t n);
-void avx2_dot_rows(const float *x, const float *rows, size_t stride, size_t n_rows, float *out, size_t n);
-void avx2_add_rows(const float *a, const float *rows, size_t stride, size_t n_rows, float *y, size_t n);
+void avx2_scale_add(float a, float *y, float b, const float *x, size_t n);
+void avx2_exponential(const float *x, float *out, size_t n);
 void avx2_f16_to_float(const uint16_t *x, float *out, size_t n);
 void avx2_float_to_f16(const float *x, uint16_t *out, size_t n);
+
+void avx2_attend_product(const struct attend_product *product);
+void avx2_attend_weigh(const struct attend_weigh *weigh);
+void avx2_attend_sum(const struct attend_sum *sum);
 
 #endif

@@ -12,8 +12,12 @@ void avx2_fill(struct kernels *kernels)
     kernels->rms_norm = avx2_rms_norm;
     kernels->silu_multiply = avx2_silu_multiply;
     kernels->add_scaled = avx2_add_scaled;
-    kernels->dot_rows = avx2_dot_rows;
-    kernels->add_rows = avx2_add_rows;
+    kernels->scale_add = avx2_scale_add;
+    kernels->exponential = avx2_exponential;
     kernels->f16_to_float = avx2_f16_to_float;
     kernels->float_to_f16 = avx2_float_to_f16;
+    kernels->attend_float.product = avx2_attend_product;
+    kernels->attend_float.weigh = avx2_attend_weigh;
+    kernels->attend_float.sum = avx2_attend_sum;
+    kernels->attend = kernels->attend_float;
 }

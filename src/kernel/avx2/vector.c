@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "base/bytes.h"
+#include "kernel/avx2/exponential.h"
 
 #define LANES 8
 
@@ -103,30 +104,6 @@ void avx2_rms_norm(const float *x, const float *gain, float epsilon, float *out,
     }
 }
 
-/* e^x to about one unit in the last place: x = k ln 2 + r, the Taylor series of e^r to r^7 (its remainder
- * for |r| <= ln(2) / 2 is below 2^-27), times 2^k in two steps, so that no 2^k is out of range. */
-static inline __m256 exponential(__m256 x)
-{
-    static const float inverse_factorials[] = {1.0f / 5040, 1.0f / 720, 1.0f / 120, 1.0f / 24,
-                                               1.0f / 6,    0.5f,       1.0f,       1.0f};
-    const __m256 log2_e = _mm256_set1_ps(0x1.715476p+0f);
-    const __m256 ln2_high = _mm256_set1_ps(0x1.62e400p-1f), ln2_low = _mm256_set1_ps(0x1.7f7d1cp-20f);
-
-    x = _mm256_min_ps(_mm256_max_ps(x, _mm256_set1_ps(-150.0f)), _mm256_set1_ps(150.0f));
-    __m256i k = _mm256_cvtps_epi32(_mm256_mul_ps(x, log2_e));
-    __m256 r = _mm256_fnmadd_ps(_mm256_cvtepi32_ps(k), ln2_high, x);
-    r = _mm256_fnmadd_ps(_mm256_cvtepi32_ps(k), ln2_low, r);
-    __m256 sum = _mm256_set1_ps(inverse_factorials[0]);
-    for (size_t i = 1; i < sizeof inverse_factorials / sizeof *inverse_factorials; i++)
-        sum = _mm256_fmadd_ps(sum, r, _mm256_set1_ps(inverse_factorials[i]));
-
-    __m256i half = _mm256_srai_epi32(k, 1), rest = _mm256_sub_epi32(k, half);
-    const __m256i bias = _mm256_set1_epi32(127);
-    __m256 first = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(half, bias), 23));
-    __m256 second = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(rest, bias), 23));
-    return _mm256_mul_ps(_mm256_mul_ps(sum, first), second);
-}
-
 static inline __m256 silu_times(__m256 gate, __m256 up)
 {
     __m256 e = exponential(_mm256_xor_ps(gate, _mm256_set1_ps(-0.0f)));
@@ -152,82 +129,27 @@ void avx2_add_scaled(float a, const float *x, float *y, size_t n)
         store_part(y + i, _mm256_fmadd_ps(factor, load_part(x + i, n - i), load_part(y + i, n - i)), n - i);
 }
 
-static inline float sum_of_lanes(__m256 v)
+void avx2_scale_add(float a, float *y, float b, const float *x, size_t n)
 {
-    __m128 four = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
-}
-
-/* Two vectors at a time into sums of their own: one waits for the other's addition. */
-static float dot(const float *x, const float *y, size_t n)
-{
-    __m256 even = _mm256_setzero_ps(), odd = _mm256_setzero_ps();
+    const __m256 first = _mm256_set1_ps(a), second = _mm256_set1_ps(b);
     size_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        even = _mm256_fmadd_ps(_mm256_loadu_ps(x + i), _mm256_loadu_ps(y + i), even);
-        odd = _mm256_fmadd_ps(_mm256_loadu_ps(x + i + LANES), _mm256_loadu_ps(y + i + LANES), odd);
+    for (; i + LANES <= n; i += LANES) {
+        __m256 scaled = _mm256_mul_ps(first, _mm256_loadu_ps(y + i));
+        _mm256_storeu_ps(y + i, _mm256_fmadd_ps(second, _mm256_loadu_ps(x + i), scaled));
     }
-    for (; i < n; i += LANES) {
-        size_t part = min_size(n - i, LANES);
-        even = _mm256_fmadd_ps(load_part(x + i, part), load_part(y + i, part), even);
+    if (i < n) {
+        __m256 scaled = _mm256_mul_ps(first, load_part(y + i, n - i));
+        store_part(y + i, _mm256_fmadd_ps(second, load_part(x + i, n - i), scaled), n - i);
     }
-    return sum_of_lanes(_mm256_add_ps(even, odd));
 }
 
-/* The same of four rows, which share x. */
-static void dot_four(const float *x, const float *rows, size_t stride, float *out, size_t n)
-{
-    __m256 even[4], odd[4];
-    for (int row = 0; row < 4; row++)
-        even[row] = odd[row] = _mm256_setzero_ps();
-    size_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        __m256 first = _mm256_loadu_ps(x + i), second = _mm256_loadu_ps(x + i + LANES);
-        for (size_t row = 0; row < 4; row++) {
-            const float *y = rows + row * stride + i;
-            even[row] = _mm256_fmadd_ps(first, _mm256_loadu_ps(y), even[row]);
-            odd[row] = _mm256_fmadd_ps(second, _mm256_loadu_ps(y + LANES), odd[row]);
-        }
-    }
-    for (; i < n; i += LANES) {
-        size_t part = min_size(n - i, LANES);
-        for (size_t row = 0; row < 4; row++)
-            even[row] =
-                _mm256_fmadd_ps(load_part(x + i, part), load_part(rows + row * stride + i, part), even[row]);
-    }
-    for (int row = 0; row < 4; row++)
-        out[row] = sum_of_lanes(_mm256_add_ps(even[row], odd[row]));
-}
-
-void avx2_dot_rows(const float *x, const float *rows, size_t stride, size_t n_rows, float *out, size_t n)
-{
-    size_t row = 0;
-    for (; row + 4 <= n_rows; row += 4)
-        dot_four(x, rows + row * stride, stride, out + row, n);
-    for (; row < n_rows; row++)
-        out[row] = dot(x, rows + row * stride, n);
-}
-
-/* 32 values of y stay in registers while the rows go by. */
-void avx2_add_rows(const float *a, const float *rows, size_t stride, size_t n_rows, float *y, size_t n)
+void avx2_exponential(const float *x, float *out, size_t n)
 {
     size_t i = 0;
-    for (; i + 4 * LANES <= n; i += 4 * LANES) {
-        __m256 sums[4];
-        for (size_t v = 0; v < 4; v++)
-            sums[v] = _mm256_loadu_ps(y + i + v * LANES);
-        for (size_t row = 0; row < n_rows; row++) {
-            const __m256 factor = _mm256_set1_ps(a[row]);
-            for (size_t v = 0; v < 4; v++)
-                sums[v] =
-                    _mm256_fmadd_ps(factor, _mm256_loadu_ps(rows + row * stride + i + v * LANES), sums[v]);
-        }
-        for (size_t v = 0; v < 4; v++)
-            _mm256_storeu_ps(y + i + v * LANES, sums[v]);
-    }
-    for (size_t row = 0; i < n && row < n_rows; row++)
-        avx2_add_scaled(a[row], rows + row * stride + i, y + i, n - i);
+    for (; i + LANES <= n; i += LANES)
+        _mm256_storeu_ps(out + i, exponential(_mm256_loadu_ps(x + i)));
+    if (i < n)
+        store_part(out + i, exponential(load_part(x + i, n - i)), n - i);
 }
 
 void avx2_f16_to_float(const uint16_t *x, float *out, size_t n)

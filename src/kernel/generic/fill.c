@@ -15,8 +15,15 @@ void generic_fill(struct kernels *kernels)
     kernels->rms_norm = generic_rms_norm;
     kernels->silu_multiply = generic_silu_multiply;
     kernels->add_scaled = generic_add_scaled;
-    kernels->dot_rows = generic_dot_rows;
-    kernels->add_rows = generic_add_rows;
+    kernels->scale_add = generic_scale_add;
+    kernels->exponential = generic_exponential;
     kernels->f16_to_float = generic_f16_to_float;
     kernels->float_to_f16 = generic_float_to_f16;
+    kernels->attend_unpack = generic_attend_unpack;
+    kernels->attend_float = (struct attend_kernels){.word_numbers = 1,
+                                                    .pack_queries = generic_attend_pack_queries,
+                                                    .product = generic_attend_product,
+                                                    .weigh = generic_attend_weigh,
+                                                    .sum = generic_attend_sum};
+    kernels->attend = kernels->attend_float;
 }

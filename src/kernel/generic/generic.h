@@ -13,9 +13,15 @@ extern product_fn *const generic_exact_products[FORMAT_COUNT]; /* float activati
 void generic_rms_norm(const float *x, const float *gain, float epsilon, float *out, size_t n);
 void generic_silu_multiply(const float *gate, const float *up, float *out, size_t n);
 void generic_add_scaled(float a, const float *x, float *y, size_t n);
-void generic_dot_rows(const float *x, const float *rows, size_t stride, size_t n_rows, float *out, size_t n);
-void generic_add_rows(const float *a, const float *rows, size_t stride, size_t n_rows, float *y, size_t n);
+void generic_scale_add(float a, float *y, float b, const float *x, size_t n);
+void generic_exponential(const float *x, float *out, size_t n);
 void generic_f16_to_float(const uint16_t *x, float *out, size_t n);
 void generic_float_to_f16(const float *x, uint16_t *out, size_t n);
+
+void generic_attend_pack_queries(const float *x, size_t stride, size_t n_lanes, size_t n, float *panel);
+void generic_attend_unpack(const float *lanes, size_t n, size_t n_lanes, float *to, size_t stride);
+void generic_attend_product(const struct attend_product *product);
+void generic_attend_weigh(const struct attend_weigh *weigh);
+void generic_attend_sum(const struct attend_sum *sum);
 
 #endif

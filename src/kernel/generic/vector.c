@@ -1,23 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* vector.c - the vector entries of the table in plain C: norm, activation function, sums and conversions.
- *
- * Sums run over a fixed number of lanes that depends on nothing but the place in the vector, so the
- * compiler may use the vectors of the base instruction set and the bits stay the same. */
+ */
 #include "kernel/generic/generic.h"
 
 #include <math.h>
 
+#include "kernel/generic/exponential.h"
 #include "quant/half.h"
-
-#define LANES 8 /* independent partial sums */
-
-static float sum_lanes(const float *lanes)
-{
-    float quarter[4];
-    for (int i = 0; i < 4; i++)
-        quarter[i] = lanes[i] + lanes[i + 4];
-    return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
-}
 
 void generic_rms_norm(const float *x, const float *gain, float epsilon, float *out, size_t n)
 {
@@ -32,7 +21,7 @@ void generic_rms_norm(const float *x, const float *gain, float epsilon, float *o
 void generic_silu_multiply(const float *gate, const float *up, float *out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        out[i] = gate[i] / (1.0f + expf(-gate[i])) * up[i];
+        out[i] = gate[i] / (1.0f + generic_exponential_of(-gate[i])) * up[i];
 }
 
 void generic_add_scaled(float a, const float *x, float *y, size_t n)
@@ -41,28 +30,16 @@ void generic_add_scaled(float a, const float *x, float *y, size_t n)
         y[i] += a * x[i];
 }
 
-static float dot(const float *x, const float *y, size_t n)
+void generic_scale_add(float a, float *y, float b, const float *x, size_t n)
 {
-    float lanes[LANES] = {0};
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (size_t lane = 0; lane < LANES; lane++)
-            lanes[lane] += x[i + lane] * y[i + lane];
-    for (size_t lane = 0; i < n; i++, lane++)
-        lanes[lane] += x[i] * y[i];
-    return sum_lanes(lanes);
+    for (size_t i = 0; i < n; i++)
+        y[i] = a * y[i] + b * x[i];
 }
 
-void generic_dot_rows(const float *x, const float *rows, size_t stride, size_t n_rows, float *out, size_t n)
+void generic_exponential(const float *x, float *out, size_t n)
 {
-    for (size_t row = 0; row < n_rows; row++)
-        out[row] = dot(x, rows + row * stride, n);
-}
-
-void generic_add_rows(const float *a, const float *rows, size_t stride, size_t n_rows, float *y, size_t n)
-{
-    for (size_t row = 0; row < n_rows; row++)
-        generic_add_scaled(a[row], rows + row * stride, y, n);
+    for (size_t i = 0; i < n; i++)
+        out[i] = generic_exponential_of(x[i]);
 }
 
 void generic_f16_to_float(const uint16_t *x, float *out, size_t n)
