@@ -170,14 +170,14 @@ static void run_shared_inner(const struct experts_work *work)
 {
     const struct job_list list = {&work->shared_job, 1};
     if (work->run->shared != NULL)
-        inner_strips(work->run->cpu, work->member, &work->shared, &list, work->run->verb, PHASE_SHARED);
+        inner_jobs(work->run->cpu, work->member, &work->shared, &list, work->run->verb, PHASE_SHARED);
 }
 
 static void run_inner(const struct experts_work *work)
 {
     const struct slots *slots = work->run->cpu->slots;
     const struct job_list list = {slots->jobs, slots->n_jobs};
-    inner_strips(work->run->cpu, work->member, &work->routed, &list, work->run->verb, PHASE_INNER);
+    inner_jobs(work->run->cpu, work->member, &work->routed, &list, work->run->verb, PHASE_INNER);
 }
 
 /* `next`: what this member reads then, or NULL, here and below. */
@@ -197,7 +197,8 @@ static void sum_strip(const struct experts_work *work, size_t strip, const void 
     const struct experts_run *run = work->run;
     struct cpu *cpu = run->cpu;
     size_t n_used = cpu->geometry.n_experts_used, n_hidden = cpu->geometry.n_hidden;
-    size_t begin = strip * STRIP_ROWS, n = min_size(STRIP_ROWS, n_hidden - begin);
+    size_t begin = strip * work->routed.down_strips.n_rows;
+    size_t n = min_size(work->routed.down_strips.n_rows, n_hidden - begin);
     if (run->shared != NULL)
         down_strip(cpu, &work->shared, &work->shared_job, strip, next, cpu->delta);
     for (size_t row = 0; row < run->batch->n_rows; row++) {
@@ -218,7 +219,7 @@ static void run_down_and_sum(const struct experts_work *work)
 {
     const struct experts_run *run = work->run;
     const struct job *first = run->cpu->slots->jobs;
-    size_t n = n_strips(run->cpu->geometry.n_hidden), strip = take_item(run->verb, PHASE_DOWN), next;
+    size_t n = work->routed.down_strips.n, strip = take_item(run->verb, PHASE_DOWN), next;
     for (; strip < n; strip = next) {
         next = take_item(run->verb, PHASE_DOWN);
         const void *next_rows = next < n ? down_rows(&work->routed, first, next) : NULL;
@@ -255,13 +256,13 @@ static void run_delivered(const struct experts_work *work)
             break;
         run_inner(work);
         team_barrier(work->member);
-        while ((strip = take_item(verb, PHASE_DOWN)) < n_strips(work->run->cpu->geometry.n_hidden))
+        while ((strip = take_item(verb, PHASE_DOWN)) < work->routed.down_strips.n)
             down_jobs(work, strip, NULL);
         team_barrier(work->member);
         if (leads)
             source->done(source, expert.id);
     }
-    while ((strip = take_item(verb, PHASE_SUM)) < n_strips(work->run->cpu->geometry.n_hidden))
+    while ((strip = take_item(verb, PHASE_SUM)) < work->routed.down_strips.n)
         sum_strip(work, strip, NULL);
 }
 
@@ -281,14 +282,24 @@ static void run_experts(const struct experts_run *run, const struct member *memb
 {
     struct cpu *cpu = run->cpu;
     const struct experts_args *args = run->args;
-    struct experts_work work = {.run = run,
-                                .member = member,
-                                .routed = {args->gate, args->up, args->down,
-                                           input != NULL ? input : &cpu->slots->inputs, cpu->slots->inner}};
+    struct experts_work work = {.run = run, .member = member};
+    size_t n_tokens = run->batch->n_rows, n_at_once = args->source == NULL ? cpu->geometry.n_experts_used : 1;
+    work.routed = (struct expert_kind){.gate = args->gate,
+                                       .up = args->up,
+                                       .down = args->down,
+                                       .inner_strips = cpu_strips(cpu, args->gate, n_at_once, n_tokens),
+                                       .down_strips = cpu_strips(cpu, args->down, 1, n_tokens),
+                                       .input = input != NULL ? input : &cpu->slots->inputs,
+                                       .inner = cpu->slots->inner};
     if (run->shared != NULL) {
         const struct shared_args *shared = run->shared;
-        work.shared = (struct expert_kind){shared->gate, shared->up, shared->down, shared_input,
-                                           operand_of_width(&cpu->inner, shared->gate->n_rows)};
+        work.shared = (struct expert_kind){.gate = shared->gate,
+                                           .up = shared->up,
+                                           .down = shared->down,
+                                           .inner_strips = cpu_strips(cpu, shared->gate, 1, n_tokens),
+                                           .down_strips = work.routed.down_strips, /* added up together */
+                                           .input = shared_input,
+                                           .inner = operand_of_width(&cpu->inner, shared->gate->n_rows)};
         work.shared_job = (struct job){.gate = shared->gate->handle,
                                        .up = shared->up->handle,
                                        .down = shared->down->handle,

@@ -8,12 +8,14 @@
 
 #include "base/bytes.h"
 
-/* Tokens whose gate and up values wait in scratch at once. */
-#define STRIP_TOKENS 128
+/* Gate values, and up values, that wait in scratch at once: of 128 tokens where strips have 32 rows. */
+#define SCRATCH_VALUES 4096
+
+_Static_assert(STRIP_ROWS <= OPERAND_PART, "a strip's part of inner is quantized at once");
 
 struct strip_scratch {
-    float gate[STRIP_TOKENS * STRIP_ROWS]; /* [token][row of the strip] */
-    float up[STRIP_TOKENS * STRIP_ROWS];
+    float gate[SCRATCH_VALUES]; /* [token][row of the strip] */
+    float up[SCRATCH_VALUES];
 };
 
 size_t cpu_feed_forward_scratch(void)
@@ -23,16 +25,17 @@ size_t cpu_feed_forward_scratch(void)
 
 static const void *gate_rows(const struct expert_kind *kind, const struct job *job, size_t strip)
 {
-    return matrix_row(kind->gate, job->gate, strip * STRIP_ROWS);
+    return matrix_row(kind->gate, job->gate, strip * kind->inner_strips.n_rows);
 }
 
 /* Strip `strip` of gate and up rows for all rows of the job; `next`: what this member reads then. */
 static void inner_strip(struct cpu *cpu, const struct expert_kind *kind, const struct job *job, size_t strip,
                         const void *next, struct strip_scratch *scratch)
 {
-    size_t begin = strip * STRIP_ROWS, end = min_size(begin + STRIP_ROWS, kind->gate->n_rows);
-    for (size_t done = 0; done < job->n_rows; done += STRIP_TOKENS) {
-        size_t n_tokens = min_size(STRIP_TOKENS, job->n_rows - done);
+    size_t stride = kind->inner_strips.n_rows, most_tokens = SCRATCH_VALUES / stride;
+    size_t begin = strip * stride, end = min_size(begin + stride, kind->gate->n_rows);
+    for (size_t done = 0; done < job->n_rows; done += most_tokens) {
+        size_t n_tokens = min_size(most_tokens, job->n_rows - done);
         struct product_range range = {.weight = kind->gate,
                                       .matrix = job->gate,
                                       .begin = begin,
@@ -42,7 +45,7 @@ static void inner_strip(struct cpu *cpu, const struct expert_kind *kind, const s
                                       .n_tokens = n_tokens,
                                       .next = matrix_row(kind->up, job->up, begin),
                                       .out = scratch->gate,
-                                      .out_stride = STRIP_ROWS};
+                                      .out_stride = stride};
         cpu_product(cpu, &range);
         range.weight = kind->up;
         range.matrix = job->up;
@@ -51,7 +54,7 @@ static void inner_strip(struct cpu *cpu, const struct expert_kind *kind, const s
         cpu_product(cpu, &range);
         for (size_t t = 0; t < n_tokens; t++) {
             size_t slot = job->first_slot + done + t;
-            cpu->kernels.silu_multiply(scratch->gate + t * STRIP_ROWS, scratch->up + t * STRIP_ROWS,
+            cpu->kernels.silu_multiply(scratch->gate + t * stride, scratch->up + t * stride,
                                        operand_row(&kind->inner, slot) + begin, end - begin);
             operand_quantize_part(&kind->inner, &cpu->kernels, slot, begin, end - begin);
         }
@@ -59,10 +62,10 @@ static void inner_strip(struct cpu *cpu, const struct expert_kind *kind, const s
 }
 
 /* An item is taken before the one in hand is computed, so that memory can be asked for its rows. */
-void inner_strips(struct cpu *cpu, const struct member *member, const struct expert_kind *kind,
-                  const struct job_list *list, struct verb *verb, size_t phase)
+void inner_jobs(struct cpu *cpu, const struct member *member, const struct expert_kind *kind,
+                const struct job_list *list, struct verb *verb, size_t phase)
 {
-    size_t n = n_strips(kind->gate->n_rows), n_items = list->n_jobs * n;
+    size_t n = kind->inner_strips.n, n_items = list->n_jobs * n;
     size_t item = take_item(verb, phase), next;
     for (; item < n_items; item = next) {
         next = take_item(verb, phase);
@@ -74,11 +77,11 @@ void inner_strips(struct cpu *cpu, const struct member *member, const struct exp
 void down_strip(struct cpu *cpu, const struct expert_kind *kind, const struct job *job, size_t strip,
                 const void *next, float *out)
 {
-    size_t n_hidden = kind->down->n_rows, begin = strip * STRIP_ROWS;
+    size_t n_hidden = kind->down->n_rows, begin = strip * kind->down_strips.n_rows;
     cpu_product(cpu, &(struct product_range){.weight = kind->down,
                                              .matrix = job->down,
                                              .begin = begin,
-                                             .end = min_size(begin + STRIP_ROWS, n_hidden),
+                                             .end = min_size(begin + kind->down_strips.n_rows, n_hidden),
                                              .input = &kind->inner,
                                              .first_token = job->first_slot,
                                              .n_tokens = job->n_rows,
@@ -94,15 +97,19 @@ enum { PHASE_INNER, PHASE_DOWN };
 static void run_single(struct cpu *cpu, const struct member *member, struct verb *verb,
                        const struct shared_args *args, const struct operand *input)
 {
-    const struct expert_kind kind = {args->gate, args->up, args->down, input,
-                                     operand_of_width(&cpu->inner, args->gate->n_rows)};
-    const struct job job = {.gate = args->gate->handle,
-                            .up = args->up->handle,
-                            .down = args->down->handle,
-                            .n_rows = cpu->step->n_rows};
-    inner_strips(cpu, member, &kind, &(struct job_list){&job, 1}, verb, PHASE_INNER);
+    size_t n_tokens = cpu->step->n_rows;
+    const struct expert_kind kind = {.gate = args->gate,
+                                     .up = args->up,
+                                     .down = args->down,
+                                     .inner_strips = cpu_strips(cpu, args->gate, 1, n_tokens),
+                                     .down_strips = cpu_strips(cpu, args->down, 1, n_tokens),
+                                     .input = input,
+                                     .inner = operand_of_width(&cpu->inner, args->gate->n_rows)};
+    const struct job job = {
+        .gate = args->gate->handle, .up = args->up->handle, .down = args->down->handle, .n_rows = n_tokens};
+    inner_jobs(cpu, member, &kind, &(struct job_list){&job, 1}, verb, PHASE_INNER);
     team_barrier(member);
-    size_t n = n_strips(args->down->n_rows), strip = take_item(verb, PHASE_DOWN), next;
+    size_t n = kind.down_strips.n, strip = take_item(verb, PHASE_DOWN), next;
     for (; strip < n; strip = next) {
         next = take_item(verb, PHASE_DOWN);
         down_strip(cpu, &kind, &job, strip, next < n ? down_rows(&kind, &job, next) : NULL, cpu->delta);

@@ -6,16 +6,6 @@
 
 #include "backend/cpu/state.h"
 
-/* Rows of a weight in one item: a multiple of 32, so that a strip is whole activation blocks, and small
- * enough that a strip of 7168 columns in 4 bits (129 KB) stays in a core's second-level cache while tokens
- * pass. */
-#define STRIP_ROWS 32
-
-static inline size_t n_strips(size_t n_rows)
-{
-    return (n_rows + STRIP_ROWS - 1) / STRIP_ROWS;
-}
-
 /* One expert and the rows that go to it. */
 struct job {
     const void *gate, *up, *down; /* a matrix each */
@@ -27,14 +17,15 @@ struct job {
 /* Format, sizes and strides of the jobs' matrices, and the work space between the phases. */
 struct expert_kind {
     const struct weight *gate, *up, *down;
-    const struct operand *input; /* [row][n_hidden] */
-    struct operand inner;        /* [slot][gate->n_rows] */
+    struct strips inner_strips, down_strips; /* of gate and up, and of down */
+    const struct operand *input;             /* [row][n_hidden] */
+    struct operand inner;                    /* [slot][gate->n_rows] */
 };
 
 /* Where a strip of an expert's rows begins. */
 static inline const void *down_rows(const struct expert_kind *kind, const struct job *job, size_t strip)
 {
-    return matrix_row(kind->down, job->down, strip * STRIP_ROWS);
+    return matrix_row(kind->down, job->down, strip * kind->down_strips.n_rows);
 }
 
 struct job_list {
@@ -42,10 +33,10 @@ struct job_list {
     size_t n_jobs;
 };
 
-/* Gate and up rows of the jobs, one job's strips after another's, go to whoever is free, counted by the
- * verb's phase: each is a part of inner, quantized. */
-void inner_strips(struct cpu *cpu, const struct member *member, const struct expert_kind *kind,
-                  const struct job_list *list, struct verb *verb, size_t phase);
+/* Gate and up rows of the jobs, one job's strips after another's, counted by the verb's phase: each is a part
+ * of inner, quantized. */
+void inner_jobs(struct cpu *cpu, const struct member *member, const struct expert_kind *kind,
+                const struct job_list *list, struct verb *verb, size_t phase);
 /* Strip `strip` of down rows: out [slot][n_hidden]. `next`: the rows that the member reads then, or NULL. */
 void down_strip(struct cpu *cpu, const struct expert_kind *kind, const struct job *job, size_t strip,
                 const void *next, float *out);

@@ -139,6 +139,17 @@ struct product_range {
 };
 void cpu_product(const struct cpu *cpu, const struct product_range *range);
 
+/* How the rows of a weight are dealt out: strips go to whoever is free. */
+struct strips {
+    size_t
+        n_rows; /* of a strip; the last of a weight may be shorter. A multiple of 32 and at most STRIP_ROWS */
+    size_t n;   /* strips of a weight */
+};
+#define STRIP_ROWS 256
+/* For n_weights weights of this shape that are dealt out together, and n_tokens tokens. */
+struct strips cpu_strips(const struct cpu *cpu, const struct weight *weight, size_t n_weights,
+                         size_t n_tokens);
+
 /* A whole weight times the input's first n_tokens, out [token][weight->n_rows]. */
 struct product_all {
     const struct weight *weight;
