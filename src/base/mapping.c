@@ -3,9 +3,14 @@
 #include "base/mapping.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/bytes.h"
+
+#define PAGE_BYTES ((size_t)1 << 16) /* the largest that Linux has */
 
 bool mapping_open(struct mapping *mapping, const char *path, struct error *err)
 {
@@ -39,6 +44,25 @@ bool mapping_open(struct mapping *mapping, const char *path, struct error *err)
 failed:
     close(descriptor);
     return false;
+}
+
+/* Pages that cannot be written are not counted as memory, however strict the system is. */
+bool mapping_make_hole(struct mapping *mapping, const void *head, size_t n_head, uint64_t n_bytes,
+                       struct error *err)
+{
+    *mapping = (struct mapping){0};
+    size_t n_written = round_up(n_head, PAGE_BYTES), n_all = max_size(n_bytes, n_written);
+    void *bytes = mmap(NULL, n_all, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (bytes == MAP_FAILED)
+        return fail_errno(err, "cannot map %llu bytes", (unsigned long long)n_all);
+    *mapping = (struct mapping){.bytes = bytes, .n_bytes = n_all};
+    if (mprotect(bytes, n_written, PROT_READ | PROT_WRITE) != 0) {
+        fail_errno(err, "cannot write to a mapping");
+        mapping_close(mapping);
+        return false;
+    }
+    memcpy(bytes, head, n_head);
+    return true;
 }
 
 void mapping_close(struct mapping *mapping)

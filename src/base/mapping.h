@@ -18,6 +18,10 @@ struct mapping {
 
 /* A regular file only; a folder, a pipe or a device is an error that says so. */
 bool mapping_open(struct mapping *mapping, const char *path, struct error *err);
+/* The bytes of `head`, and zeros behind them up to n_bytes, which take no memory: what a large file would
+ * look like to who reads its beginning. n_head <= n_bytes. */
+bool mapping_make_hole(struct mapping *mapping, const void *head, size_t n_head, uint64_t n_bytes,
+                       struct error *err);
 void mapping_close(struct mapping *mapping);
 
 #endif

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "cli/amount.h"
 #include "cli/bench_chat.h"
+#include "cli/bench_forecast.h"
 #include "cli/bench_slice.h"
 #include "cli/bench_time.h"
 #include "cli/command.h"
@@ -14,8 +15,7 @@
 
 #define DEFAULT_ANSWER      64
 #define DEFAULT_CHAT_ANSWER 256
-#define DEFAULT_CHUNK       512 /* tokens; what --chunk says when it says nothing */
-#define SLICE_MOE_LAYERS    2   /* so that no cache keeps a layer's weights from one token to the next */
+#define SLICE_MOE_LAYERS    2 /* so that no cache keeps a layer's weights from one token to the next */
 #define NOT_GIVEN           UINT64_MAX
 
 struct bench {
@@ -23,7 +23,7 @@ struct bench {
     struct computation computation;
     const char *prompts, *depths, *chat_file, *mix;
     uint64_t n_answer, n_runs;
-    bool chat, json, csv, markdown;
+    bool chat, forecast, json, csv, markdown;
 };
 
 static const struct option bench_options[] = {
@@ -39,6 +39,8 @@ static const struct option bench_options[] = {
     {"chat", 0, NULL, INTO_FLAG(struct bench, chat),
      .help = "time a conversation instead: the messages in FILE, one a line, or two customary ones"},
     {NULL, 0, "FILE", INTO_TEXT(struct bench, chat_file), .help = "messages for --chat"},
+    {"forecast", 0, NULL, INTO_FLAG(struct bench, forecast),
+     .help = "beside what is measured show what 'fathom plan' forecasts of it, and how far that is off"},
     {"mix", 0, "MIX", INTO_TEXT(struct bench, mix),
      .help = "without a model: formats of the weights to forge, as 'fathom forge' names them; by default "
              "UD-Q2_K_XL"},
@@ -64,6 +66,7 @@ static const struct example bench_examples[] = {
     {"bench", "forge a slice of DeepSeek-R1, time it, and forecast the whole on this machine"},
     {"bench -m model.gguf -p 128,512 -n 32 -d 0,8192", "prompts and answers, fresh and behind 8192 tokens"},
     {"bench -m model.gguf --chat --md", "two turns of a chat, to paste in a report"},
+    {"bench -m slice.gguf --forecast", "how well the plan's forecast holds on this machine"},
     {0},
 };
 
@@ -76,8 +79,11 @@ const struct help bench_help = {
         "memory and multiplies at best, which is measured before and after.\n\n"
         "Without a model it forges layers of DeepSeek-R1 in their real size, with random weights, into "
         "XDG_CACHE_HOME or ~/.cache, in fathom/ (8 GiB with the default mix; it says so before, and uses "
-        "them again the next time). From the time of each kind of layer it forecasts the whole model on this "
-        "machine, and says whether it fits in memory.",
+        "them again the next time), and times them. The whole model is then forecast for this machine, "
+        "whether "
+        "memory holds it or not, by what 'fathom plan' would say: from bytes, and from rates that are "
+        "measured "
+        "first. How far that was off for the layers stands beside their times.",
     .groups = bench_groups,
     .examples = bench_examples,
 };
@@ -99,6 +105,10 @@ static int check(const struct bench *bench, const struct bench_work *work)
         return command_misused("bench", "--mix is for the model that is forged without -m; leave one out");
     if (bench->chat && (bench->prompts != NULL || bench->depths != NULL))
         return command_misused("bench", "--chat times a conversation; leave -p and -d out");
+    if (bench->chat && bench->forecast)
+        return command_misused("bench", "--forecast is about lengths and depths, not about --chat");
+    if (bench->computation.exact && (bench->forecast || !given))
+        return command_misused("bench", "there is no forecast for --exact");
     if (bench->chat && bench->n_answer == 0)
         return command_misused("bench", "--chat -n 0: nothing to answer with");
     if (!bench->chat && work->prompts.n_items == 0 && work->n_answer == 0)
@@ -154,10 +164,17 @@ static bool print(const struct bench *bench, const struct bench_report *report, 
 static bool time_model(const struct bench *bench, const struct bench_work *work, const char *path,
                        struct bench_report *report, struct error *err)
 {
+    const struct computation *computation = &bench->computation;
+    struct plan_work plan = {0};
     report->n_models = 1;
-    return begin(bench, report, err) &&
-           bench_time(work, &bench->computation, path, &report->models[0], err) &&
-           bench_machine_measure(&report->machine, &report->machine.after, err) && print(bench, report, err);
+    bool ok = begin(bench, report, err) &&
+              (!bench->forecast || bench_forecast_open(&plan, work, computation, path, err)) &&
+              bench_time(work, computation, path, &report->models[0], err) &&
+              bench_machine_measure(&report->machine, &report->machine.after, err) &&
+              (!bench->forecast || bench_forecast_tests(&plan, &report->models[0].tests, err)) &&
+              print(bench, report, err);
+    plan_work_close(&plan);
+    return ok;
 }
 
 static bool time_chat(const struct bench *bench, const char *path, struct bench_report *report,
@@ -194,24 +211,34 @@ static bool choose_slice(struct bench_slice *slice, const struct mix *mix, uint6
                 amount_bytes(slice->n_bytes).text, mix->name, amount_bytes(room_bytes).text);
 }
 
+static bool time_slice(const struct bench *bench, const struct bench_work *work,
+                       const struct bench_whole *whole, const struct bench_slice *slice,
+                       struct bench_report *report, struct error *err)
+{
+    struct bench_model *model = &report->models[report->n_models++];
+    const char *path = buffer_text(&slice->path);
+    return bench_time(work, &bench->computation, path, model, err) &&
+           bench_whole_compare(whole, work, &bench->computation, path, &model->tests, err);
+}
+
 static bool forecast(const struct bench *bench, const struct bench_work *work, const struct mix *mix,
                      struct bench_report *report, struct error *err)
 {
-    uint32_t chunk_tokens = (uint32_t)bench->computation.chunk_tokens;
-    struct bench_forecast whole;
+    struct bench_forecast result;
+    struct bench_whole whole = {0};
     struct bench_slice dense = {0}, moe = {0};
     bool ok = begin(bench, report, err) && choose_slice(&moe, mix, report->machine.available_bytes, err) &&
               bench_slice_choose(&dense, mix, 1, 0, err) && bench_slice_make(&moe, err) &&
               bench_slice_make(&dense, err) &&
-              bench_time(work, &bench->computation, buffer_text(&dense.path), &report->models[0], err) &&
-              bench_time(work, &bench->computation, buffer_text(&moe.path), &report->models[1], err) &&
+              bench_whole_open(&whole, work, &bench->computation, mix, err) &&
+              time_slice(bench, work, &whole, &dense, report, err) &&
+              time_slice(bench, work, &whole, &moe, report, err) &&
               bench_machine_measure(&report->machine, &report->machine.after, err) &&
-              bench_forecast_make(&whole, report, mix, buffer_text(&moe.path),
-                                  chunk_tokens > 0 ? chunk_tokens : DEFAULT_CHUNK, err);
-    report->n_models = 2;
-    report->forecast = &whole;
+              bench_whole_forecast(&whole, &report->models[1].tests, buffer_text(&moe.path), &result, err);
+    report->forecast = &result;
     ok = ok && print(bench, report, err);
     report->forecast = NULL; /* it ends here */
+    bench_whole_close(&whole);
     bench_slice_release(&dense);
     bench_slice_release(&moe);
     return ok;

@@ -1,129 +1,127 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench_forecast.c - the whole of DeepSeek-R1 from the times of its layers.
- *
- * The head is the one matrix that no slice has in its real size: it is taken
- * to be read as fast as the rest. What does not fit in memory is taken to be
- * read from the drive each time it is needed, with experts chosen evenly;
- * nothing is hidden behind computing, so this is the worse end. */
+/* bench_forecast.c - tests as questions to a plan. */
+#include "cli/bench_forecast.h"
+
 #include <stdio.h>
 
-#include "cli/bench_slice.h"
-#include "machine/probe.h"
+#include "cli/forge_file.h"
+#include "cli/plan_view.h"
+#include "weights/plan_forecast.h"
 
-#define DRIVE_SECONDS  1.0
-#define RESERVE_SHARES 16 /* of memory, one part is left to the system and to the cache of the context */
-
-struct whole {
-    uint64_t weight_bytes, expert_bytes, head_bytes, token_bytes;
-};
-
-static bool add_up(const struct forge_model *model, struct whole *whole, struct error *err)
+/* An answer is asked for at its middle, since its cache grows evenly. */
+static struct plan_speed speed_of(const struct plan_work *plan, const struct bench_test *test)
 {
-    struct forge_tensors tensors;
-    if (!forge_tensors_list(&tensors, model, err))
+    if (test->kind == BENCH_PROMPT)
+        return plan_prompt_speed(&plan->plan, &plan->request, test->n_tokens, test->depth);
+    return plan_answer_speed(&plan->plan, &plan->request, test->depth + test->n_tokens / 2.0);
+}
+
+bool bench_forecast_open(struct plan_work *plan, const struct bench_work *work,
+                         const struct computation *computation, const char *path, struct error *err)
+{
+    if (!plan_work_open(plan, computation, path, err))
         return false;
-    const struct geometry *g = &model->geometry;
-    *whole = (struct whole){0};
-    for (size_t i = 0; i < tensors.n_items; i++) {
-        const struct forge_tensor *tensor = &tensors.items[i];
-        uint64_t n_bytes = forge_tensor_bytes(tensor), token_bytes = n_bytes;
-        enum role role = tensor->role;
-        bool expert = role == ROLE_EXPERT_GATE || role == ROLE_EXPERT_UP || role == ROLE_EXPERT_DOWN;
-        if (expert)
-            token_bytes = n_bytes / g->n_experts * g->n_experts_used;
-        if (role == ROLE_TOKEN_EMBEDDING)
-            token_bytes = n_bytes / g->n_vocabulary;
-        whole->weight_bytes += n_bytes;
-        whole->token_bytes += token_bytes;
-        whole->expert_bytes += expert ? n_bytes : 0;
-        whole->head_bytes += role == ROLE_OUTPUT ? n_bytes : 0;
-    }
-    forge_tensors_release(&tensors);
+    if (plan->request.n_context == 0)
+        plan->request.n_context = bench_work_context(work);
+    return plan_work_see_machine(plan, err) && plan_work_measure(plan, err);
+}
+
+bool bench_forecast_tests(struct plan_work *plan, struct bench_tests *tests, struct error *err)
+{
+    if (!plan_work_make_with_drive(plan, gguf_path(&plan->file), err))
+        return false;
+    for (size_t i = 0; i < tests->n_items; i++)
+        tests->items[i].forecast = speed_of(plan, &tests->items[i]).low;
     return true;
 }
 
-/* Seconds that a layer of the model takes in a test. */
-static double layer_seconds(const struct bench_model *model, const struct bench_test *test)
-{
-    return test->n_tokens / test->median / model->geometry.n_layers;
-}
+/* ---- the whole model ---- */
 
-/* How fast the slice read its weights for an answer; at the machine's own rate where no answer was timed. */
-static double head_rate(const struct bench_report *report, const struct bench_model *model)
-{
-    for (size_t i = 0; i < model->tests.n_items; i++)
-        if (model->tests.items[i].kind == BENCH_ANSWER)
-            return bench_read_rate(model, &model->tests.items[i]);
-    return bench_machine_peak(&report->machine).read_bytes;
-}
-
-static struct bench_test forecast_test(const struct bench_forecast *f, const struct bench_report *report,
-                                       size_t i, double head_seconds)
-{
-    const struct bench_model *dense = &report->models[0], *moe = &report->models[1];
-    struct bench_test test = moe->tests.items[i];
-    double seconds = f->n_dense_layers * layer_seconds(dense, &dense->tests.items[i]) +
-                     f->n_moe_layers * layer_seconds(moe, &moe->tests.items[i]);
-    seconds += head_seconds * (test.kind == BENCH_ANSWER ? test.n_tokens : 1);
-    test.n_runs = 0;
-    test.median = test.low = test.high = test.n_tokens / seconds;
-    return test;
-}
-
-/* The same with what the drive has to bring: an expert's share of each token, or all of them for a chunk. */
-static struct bench_test with_drive(const struct bench_forecast *f, const struct bench_test *ideal,
-                                    const struct geometry *g, uint32_t chunk_tokens)
-{
-    struct bench_test test = *ideal;
-    double times = (double)g->n_experts_used / g->n_experts * test.n_tokens; /* that the experts are read */
-    double most = (double)((test.n_tokens + chunk_tokens - 1) / chunk_tokens);
-    if (test.kind == BENCH_PROMPT && times > most)
-        times = most;
-    double seconds = test.n_tokens / ideal->median;
-    seconds += times * f->missing * (double)f->expert_bytes / f->drive_rate;
-    test.median = test.low = test.high = test.n_tokens / seconds;
-    return test;
-}
-
-/* What of the experts finds no room beside everything else. */
-static double missing_share(const struct bench_forecast *f)
-{
-    if (f->weight_bytes <= f->room_bytes)
-        return 0;
-    uint64_t missing = f->weight_bytes - f->room_bytes;
-    return missing < f->expert_bytes ? (double)missing / (double)f->expert_bytes : 1;
-}
-
-bool bench_forecast_make(struct bench_forecast *forecast, const struct bench_report *report,
-                         const struct mix *mix, const char *drive_path, uint32_t chunk_tokens,
-                         struct error *err)
+bool bench_whole_open(struct bench_whole *whole, const struct bench_work *work,
+                      const struct computation *computation, const struct mix *mix, struct error *err)
 {
     struct forge_model model = {.geometry = preset_geometry(PRESET_R1), .layout = LAYOUT_NEW, .mix = mix};
-    const struct geometry *g = &model.geometry;
-    struct whole whole;
-    if (!add_up(&model, &whole, err))
+    struct plan_work *plan = &whole->plan;
+    snprintf(model.name, sizeof model.name, "%s %s", preset_name(PRESET_R1), mix->name);
+    if (!forge_file_imagine(&model, &whole->hole, &plan->file, err) ||
+        !plan_work_take(plan, computation, err))
         return false;
-    const struct bench_machine *machine = &report->machine;
-    uint64_t reserve = machine->memory_bytes / RESERVE_SHARES;
-    *forecast = (struct bench_forecast){
-        .n_dense_layers = g->n_dense_layers,
-        .n_moe_layers = g->n_layers - g->n_dense_layers,
-        .weight_bytes = whole.weight_bytes,
-        .expert_bytes = whole.expert_bytes,
-        .token_bytes = whole.token_bytes,
-        .room_bytes = machine->available_bytes > reserve ? machine->available_bytes - reserve : 0};
-    snprintf(forecast->name, sizeof forecast->name, "%s %s", preset_name(PRESET_R1), mix->name);
-    forecast->missing = missing_share(forecast);
-    if (forecast->missing > 0 && !probe_drive(drive_path, DRIVE_SECONDS, &forecast->drive_rate, NULL))
-        forecast->drive_rate = 0; /* the report says that it is not known */
+    plan->request.n_context = bench_work_context(work);
+    return plan_work_see_machine(plan, err) && plan_work_measure(plan, err);
+}
 
-    double head_seconds = (double)whole.head_bytes / head_rate(report, &report->models[1]);
-    for (size_t i = 0; i < report->models[1].tests.n_items; i++) {
-        struct bench_test *ideal = &forecast->ideal.items[forecast->ideal.n_items++];
-        *ideal = forecast_test(forecast, report, i, head_seconds);
-        if (forecast->drive_rate > 0)
-            forecast->bounded.items[forecast->bounded.n_items++] =
-                with_drive(forecast, ideal, g, chunk_tokens);
+void bench_whole_close(struct bench_whole *whole)
+{
+    plan_work_close(&whole->plan);
+    mapping_close(&whole->hole);
+}
+
+bool bench_whole_compare(const struct bench_whole *whole, const struct bench_work *work,
+                         const struct computation *computation, const char *path, struct bench_tests *tests,
+                         struct error *err)
+{
+    struct plan_work plan = {0};
+    bool ok = plan_work_open(&plan, computation, path, err);
+    if (ok) {
+        plan.machine = whole->plan.machine;
+        plan.request.n_context = bench_work_context(work);
+        ok = bench_forecast_tests(&plan, tests, err);
     }
+    plan_work_close(&plan);
+    return ok;
+}
+
+static void ask(const struct plan_work *plan, const struct bench_tests *tests, struct bench_tests *answers)
+{
+    answers->n_items = tests->n_items;
+    for (size_t i = 0; i < tests->n_items; i++) {
+        const struct bench_test *test = &tests->items[i];
+        struct plan_speed speed = speed_of(plan, test);
+        answers->items[i] = (struct bench_test){.kind = test->kind,
+                                                .n_tokens = test->n_tokens,
+                                                .depth = test->depth,
+                                                .forecast = speed.low,
+                                                .low = speed.low,
+                                                .high = speed.high};
+    }
+}
+
+/* The same plan on a machine with memory for everything. */
+static bool ask_without_bounds(struct plan_work *plan, const struct bench_tests *tests,
+                               struct bench_tests *answers, struct error *err)
+{
+    struct plan_machine here = plan->machine;
+    uint64_t ram_bytes = plan->request.ram_bytes;
+    plan->machine.memory_bytes = plan->machine.available_bytes = (uint64_t)1 << 50;
+    plan->request.ram_bytes = 0;
+    bool ok = plan_work_make(plan, err);
+    if (ok)
+        ask(plan, tests, answers);
+    plan->machine = here;
+    plan->request.ram_bytes = ram_bytes;
+    return ok;
+}
+
+bool bench_whole_forecast(struct bench_whole *whole, const struct bench_tests *tests, const char *drive_path,
+                          struct bench_forecast *forecast, struct error *err)
+{
+    struct plan_work *plan = &whole->plan;
+    *forecast = (struct bench_forecast){0};
+    snprintf(forecast->name, sizeof forecast->name, "%s", gguf_path(&plan->file));
+    if (!ask_without_bounds(plan, tests, &forecast->ideal, err) ||
+        !plan_work_make_with_drive(plan, drive_path, err))
+        return false;
+    ask(plan, tests, &forecast->here);
+    forecast->weight_bytes = plan->plan.all.n_bytes;
+    forecast->token_bytes = plan->plan.all.token_bytes;
+    forecast->room_bytes = plan->plan.budget_bytes - plan->plan.needed_bytes;
+    forecast->fits = !plan->plan.exceeds_memory;
+    forecast->drive_rate = plan->machine.drive_rate;
+    struct buffer sentence = {0};
+    const struct plan_view view = {.plan = &plan->plan, .machine = &plan->machine, .file = &plan->file};
+    if (plan->plan.forecast.known)
+        plan_sentence(&view, &sentence);
+    snprintf(forecast->sentence, sizeof forecast->sentence, "%s", buffer_text(&sentence));
+    buffer_release(&sentence);
     return true;
 }

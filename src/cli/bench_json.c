@@ -23,18 +23,21 @@ static json_t *machine_value(const struct bench_machine *m)
 /* What measured and forecast tests share. */
 static json_t *test_value(const struct bench_test *test)
 {
-    return json_pack("{s:s, s:I, s:I, s:f}", "kind", test->kind == BENCH_PROMPT ? "prompt" : "answer",
-                     "tokens", (json_int_t)test->n_tokens, "depth", (json_int_t)test->depth,
-                     "tokens_per_second", test->median);
+    json_t *value = json_pack("{s:s, s:I, s:I}", "kind", test->kind == BENCH_PROMPT ? "prompt" : "answer",
+                              "tokens", (json_int_t)test->n_tokens, "depth", (json_int_t)test->depth);
+    if (test->forecast > 0)
+        json_object_set_new(value, "forecast", json_real(test->forecast));
+    json_object_set_new(value, "lowest", json_real(test->low));
+    json_object_set_new(value, "highest", json_real(test->high));
+    return value;
 }
 
 static json_t *measured_value(const struct bench_report *report, const struct bench_model *model,
                               const struct bench_test *test)
 {
     json_t *value = test_value(test);
+    json_object_set_new(value, "tokens_per_second", json_real(test->median));
     json_object_set_new(value, "runs", json_integer((json_int_t)test->n_runs));
-    json_object_set_new(value, "lowest", json_real(test->low));
-    json_object_set_new(value, "highest", json_real(test->high));
     if (test->kind == BENCH_PROMPT)
         json_object_set_new(value, "products_per_second", json_real(bench_product_rate(model, test)));
     else
@@ -83,13 +86,11 @@ static json_t *list_value(const struct bench_tests *tests)
 
 static json_t *forecast_value(const struct bench_forecast *f)
 {
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:f, s:o, s:o}", "name", f->name,
-                     "dense_layers", (json_int_t)f->n_dense_layers, "moe_layers", (json_int_t)f->n_moe_layers,
-                     "weight_bytes", (json_int_t)f->weight_bytes, "expert_bytes", (json_int_t)f->expert_bytes,
-                     "token_bytes", (json_int_t)f->token_bytes, "room_bytes", (json_int_t)f->room_bytes,
-                     "fits", f->missing == 0, "missing_share", f->missing, "drive_bytes_per_second",
-                     f->drive_rate, "all_in_memory", list_value(&f->ideal), "with_drive",
-                     list_value(&f->bounded));
+    return json_pack("{s:s, s:I, s:I, s:I, s:b, s:f, s:s, s:o, s:o}", "name", f->name, "weight_bytes",
+                     (json_int_t)f->weight_bytes, "token_bytes", (json_int_t)f->token_bytes, "room_bytes",
+                     (json_int_t)f->room_bytes, "fits", f->fits, "drive_bytes_per_second", f->drive_rate,
+                     "limit", f->sentence, "all_in_memory", list_value(&f->ideal), "here",
+                     list_value(&f->here));
 }
 
 static json_t *turns_value(const struct bench_report *report)

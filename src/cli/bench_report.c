@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/amount.h"
+#include "cli/help.h"
 
 #define GIGA           1e9
 #define MEGA           1e6
@@ -59,6 +60,7 @@ static const struct grid_column test_columns[] = {
     {"GMAC/s", "gmac_per_second", false, false},
     {"GB/s", "gb_per_second", false, false},
     {"of peak", "percent_of_peak", false, false},
+    {"forecast", "forecast_tokens_per_second", false, false},
     {"threads", "threads", false, true},
     {"isa", "isa", true, true},
     {"cache", "cache", true, true},
@@ -71,7 +73,21 @@ static void add_test_name(struct grid *grid, const struct bench_test *test)
 {
     grid_cell(grid, "%s%u", test->kind == BENCH_PROMPT ? "pp" : "tg", test->n_tokens);
     grid_cell(grid, "%u", test->depth);
-    grid_cell(grid, "%s", amount_rate(test->median).text);
+}
+
+static void add_rate(struct grid *grid, double rate)
+{
+    grid_cell(grid, "%s", rate > 0 ? amount_rate(rate).text : "");
+}
+
+/* "2.95, -12%": the forecast, and how far it lies from what was measured. */
+static void add_forecast(struct grid *grid, const struct bench_test *test, bool csv)
+{
+    if (test->forecast > 0 && !csv)
+        grid_cell(grid, "%s, %+.0f%%", amount_rate(test->forecast).text,
+                  100 * (test->forecast / test->median - 1));
+    else
+        add_rate(grid, test->forecast);
 }
 
 /* The cells that say where it was measured. */
@@ -91,12 +107,14 @@ static void add_test(struct grid *grid, const struct bench_report *report, const
     bool prompt = test->kind == BENCH_PROMPT;
     grid_cell(grid, "%s", model->name);
     add_test_name(grid, test);
+    grid_cell(grid, "%s", amount_rate(test->median).text);
     grid_cell(grid, "%s", amount_rate(test->low).text);
     grid_cell(grid, "%s", amount_rate(test->high).text);
     grid_cell(grid, "%u", test->n_runs);
     grid_cell(grid, "%s", prompt ? amount_rate(bench_product_rate(model, test) / GIGA).text : "");
     grid_cell(grid, "%s", prompt ? "" : amount_rate(bench_read_rate(model, test) / GIGA).text);
     grid_cell(grid, csv ? "%.1f" : "%.0f%%", 100 * bench_share(report, model, test));
+    add_forecast(grid, test, csv);
     add_surroundings(grid, report);
 }
 
@@ -117,15 +135,16 @@ static void show_csv(const struct bench_report *report, struct buffer *page)
     for (size_t m = 0; m < report->n_models; m++)
         for (size_t i = 0; i < report->models[m].tests.n_items; i++)
             add_test(&grid, report, &report->models[m], &report->models[m].tests.items[i], true);
-    const struct bench_forecast *forecast = report->forecast;
-    const struct bench_tests *tests = forecast == NULL                ? NULL
-                                      : forecast->bounded.n_items > 0 ? &forecast->bounded
-                                                                      : &forecast->ideal;
+    const struct bench_tests *tests = report->forecast != NULL ? &report->forecast->here : NULL;
     for (size_t i = 0; tests != NULL && i < tests->n_items; i++) {
-        grid_cell(&grid, "%s, forecast", forecast->name);
+        grid_cell(&grid, "%s, not measured", report->forecast->name);
         add_test_name(&grid, &tests->items[i]);
-        for (int empty = 0; empty < 6; empty++) /* lowest to of peak */
+        grid_cell(&grid, "%s", "");
+        add_rate(&grid, tests->items[i].low);
+        add_rate(&grid, tests->items[i].high);
+        for (int empty = 0; empty < 4; empty++) /* runs to of peak */
             grid_cell(&grid, "%s", "");
+        add_rate(&grid, tests->items[i].forecast);
         add_surroundings(&grid, report);
     }
     grid_show(&grid, GRID_CSV, page);
@@ -214,54 +233,38 @@ static const struct grid_column forecast_columns[] = {
     {0},
 };
 
-/* What a token costs in the slowest of the forecast tests, and which of the two it waits for longer. */
-static void show_bound(const struct bench_forecast *f, struct buffer *page)
+/* "4.1", or "1.6 to 2.9" where a drive leaves that open. */
+static void add_range(struct grid *grid, const struct bench_test *test)
 {
-    size_t slowest = 0;
-    for (size_t i = 1; i < f->bounded.n_items; i++)
-        if (f->bounded.items[i].median < f->bounded.items[slowest].median)
-            slowest = i;
-    double computing = 1 / f->ideal.items[slowest].median;
-    double reading = 1 / f->bounded.items[slowest].median - computing;
-    buffer_append_format(page,
-                         ", which reads %s GB/s here.\nAt %s tok/s a token waits %.3g s for the drive and "
-                         "%.3g s for memory and cores:\n%s.\n",
-                         amount_rate(f->drive_rate / GIGA).text,
-                         amount_rate(f->bounded.items[slowest].median).text, reading, computing,
-                         reading > computing ? "the drive bounds it" : "these bound it, not the drive");
-}
-
-static void show_fit(const struct bench_forecast *f, struct buffer *page)
-{
-    buffer_append_format(page, "\nIts weights take %s and this machine has room for %s: ",
-                         amount_bytes(f->weight_bytes).text, amount_bytes(f->room_bytes).text);
-    if (f->missing == 0) {
-        buffer_append_text(page, "they fit.\n");
-        return;
-    }
-    buffer_append_format(page, "they do not fit.\n%.0f%% of each token's routed experts would come from disk",
-                         100 * f->missing);
-    if (f->drive_rate > 0)
-        show_bound(f, page);
+    if (test->low == 0)
+        grid_cell(grid, "%s", "?");
+    else if (test->high > 1.02 * test->low)
+        grid_cell(grid, "%s to %s", amount_rate(test->low).text, amount_rate(test->high).text);
     else
-        buffer_append_text(page, ", which could not be timed.\n");
+        grid_cell(grid, "%s", amount_rate(test->low).text);
 }
 
 static void show_forecast(const struct bench_forecast *f, enum grid_form form, struct buffer *page)
 {
-    buffer_append_format(page, "\nForecast, not a measurement: %s whole,\n", f->name);
     buffer_append_format(page,
-                         "%u dense layers and %u with experts at the times above, the head by its bytes\n\n",
-                         f->n_dense_layers, f->n_moe_layers);
+                         "\nForecast, not a measurement: %s whole, as 'fathom plan' does it\nfrom bytes and "
+                         "rates; how far that is off here stands beside the tests above\n\n",
+                         f->name);
     struct grid grid = {.columns = forecast_columns};
     for (size_t i = 0; i < f->ideal.n_items; i++) {
-        const struct bench_tests *here = f->missing == 0 ? &f->ideal : &f->bounded;
         add_test_name(&grid, &f->ideal.items[i]);
-        grid_cell(&grid, "%s", i < here->n_items ? amount_rate(here->items[i].median).text : "?");
+        add_range(&grid, &f->ideal.items[i]);
+        add_range(&grid, &f->here.items[i]);
     }
     grid_show(&grid, form, page);
     grid_release(&grid);
-    show_fit(f, page);
+    buffer_append_format(page, "\nIts weights take %s and this machine has room for %s: they %s.\n",
+                         amount_bytes(f->weight_bytes).text, amount_bytes(f->room_bytes).text,
+                         f->fits ? "fit" : "do not fit, so a drive is read");
+    if (!f->fits && f->drive_rate == 0)
+        buffer_append_text(page, "How fast the drive reads is not known.\n");
+    else if (f->sentence[0] != '\0')
+        help_wrap(page, f->sentence, 0, 0);
 }
 
 /* ---- conversations ---- */

@@ -17,6 +17,7 @@ struct bench_test {
     uint32_t depth; /* positions held before */
     uint32_t n_runs;
     double median, low, high;
+    double forecast; /* what a plan says; 0: nothing, or nobody asked */
 };
 
 #define BENCH_MOST_TESTS (BENCH_LIST_MOST * (BENCH_LIST_MOST + 1)) /* each depth: prompts and an answer */
@@ -37,18 +38,17 @@ struct bench_model {
     struct bench_tests tests;
 };
 
-/* A model too large to be timed whole, from its layers: what each kind of layer took, times their number. */
+/* A plan of a model that was not timed; its tests have forecasts, from `low` to `high`. */
 struct bench_forecast {
     char name[128];
-    uint32_t n_dense_layers, n_moe_layers;
-    uint64_t weight_bytes;      /* of the whole model */
-    uint64_t expert_bytes;      /* of these: routed experts */
-    uint64_t token_bytes;       /* of weights, read for one token */
-    uint64_t room_bytes;        /* of memory for weights on this machine */
-    double missing;             /* share of the routed experts that does not fit: 0 to 1 */
-    double drive_rate;          /* bytes a second, 0: not needed or not measured */
-    struct bench_tests ideal;   /* were all weights in memory */
-    struct bench_tests bounded; /* with the drive; no items where everything fits or the drive is unknown */
+    uint64_t weight_bytes;    /* of the whole model */
+    uint64_t token_bytes;     /* of weights, read for one token */
+    uint64_t room_bytes;      /* of memory for weights on this machine */
+    bool fits;                /* the weights, in that */
+    double drive_rate;        /* bytes a second, 0: not needed or not measured */
+    struct bench_tests ideal; /* were all weights in memory */
+    struct bench_tests here;  /* on this machine; 0 where a drive is read whose rate is not known */
+    char sentence[256];       /* what limits it here */
 };
 
 /* A turn of a conversation. */

@@ -13,7 +13,7 @@
 #include "cli/amount.h"
 #include "cli/forge_file.h"
 
-#define SLICE_VOCABULARY 1024 /* the head is forecast by its bytes, so here it may be small */
+#define SLICE_VOCABULARY 1024 /* a head of rows as long as the whole one's, in less memory */
 #define SLICE_SEED       1
 
 /* Appends $XDG_CACHE_HOME/fathom, or $HOME/.cache/fathom (XDG Base Directory Specification, which has

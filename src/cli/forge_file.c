@@ -85,3 +85,23 @@ bool forge_file_write(const struct forge_file *file, struct forge_model *model, 
     forge_tensors_release(&tensors);
     return ok;
 }
+
+bool forge_file_imagine(const struct forge_model *model, struct mapping *hole, struct gguf *file,
+                        struct error *err)
+{
+    struct gguf_writer writer = {0}; /* nothing is written with it */
+    struct forge_tensors tensors;
+    struct buffer head = {0};
+    *hole = (struct mapping){0};
+    *file = (struct gguf){0};
+    if (!forge_tensors_list(&tensors, model, err))
+        return false;
+    forge_model_write_keys(&writer, model);
+    bool ok = write_infos(&writer, &tensors, err) && gguf_writer_head(&writer, &head, err) &&
+              mapping_make_hole(hole, head.bytes, head.n_bytes, gguf_writer_size(&writer), err) &&
+              gguf_open_bytes(file, hole->bytes, hole->n_bytes, model->name, err);
+    buffer_release(&head);
+    gguf_writer_discard(&writer);
+    forge_tensors_release(&tensors);
+    return ok;
+}

@@ -15,4 +15,9 @@ struct forge_file {
  * the number of words that `vocabulary_from` has. */
 bool forge_file_write(const struct forge_file *file, struct forge_model *model, struct error *err);
 
+/* What the file would begin with, over a hole where its weights would be: for plans of a model that is too
+ * large to be forged. Opens `file` over `hole`, which the caller closes after it. */
+bool forge_file_imagine(const struct forge_model *model, struct mapping *hole, struct gguf *file,
+                        struct error *err);
+
 #endif

@@ -5,13 +5,9 @@
 #include "cli/plan_machine.h"
 #include "cli/plan_measure.h"
 #include "cli/plan_view.h"
+#include "cli/plan_work.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"
-#include "machine/pages.h"
-#include "machine/probe.h"
-
-#define DRIVE_SECONDS 0.5
-#define CHUNK_TOKENS  512 /* the library's default */
 
 struct plan_settings {
     struct source source;
@@ -60,132 +56,39 @@ const struct help plan_help = {
 
 /* ---- a model ---- */
 
-/* All that a plan is made from. */
-struct plan_work {
-    const struct plan_settings *settings;
-    struct gguf file;
-    struct catalog catalog;
-    struct plan_rules rules;
-    struct topology topology;
-    struct team *team;
-    struct plan_machine machine;
-    struct plan plan;
-    struct error drive_silence; /* "" where the drive's rate is known */
-};
-
-static bool make(struct plan_work *work, struct error *err);
-
-/* A plan without rates says where weights lie, and so on what pages rates are to be measured. */
-static bool measure_rates(struct plan_work *work, struct error *err)
+static bool see_machine(struct plan_work *work, const struct plan_settings *settings, struct error *err)
 {
-    if (!make(work, err))
-        return false;
-    const struct computation *computation = &work->settings->computation;
-    struct kernels kernels;
-    enum isa isa = computation->isa == 0 ? isa_best() : (enum isa)(computation->isa - 1);
-    struct plan_shapes shapes = plan_shapes_of(&work->file, &work->catalog);
-    shapes.small_pages = work->plan.mapped_bytes > work->plan.all.n_bytes / 2;
-    work->team = team_create(&work->topology, (size_t)computation->n_threads, err);
-    return work->team != NULL && kernels_fill(&kernels, isa, err) &&
-           plan_measure(&work->machine, work->team, &kernels, &shapes, err);
-}
-
-static bool read_machine(struct plan_work *work, struct error *err)
-{
-    const struct plan_settings *settings = work->settings;
-    if (settings->machine != NULL) {
-        if (!plan_machine_read(&work->machine, settings->machine, err))
-            return fail_in(err, settings->machine);
-        if (settings->computation.n_threads > 0)
-            work->machine.n_threads = (uint32_t)settings->computation.n_threads;
-        return true;
-    }
-    if (!topology_read(&work->topology, NULL, err))
-        return false;
-    work->machine = plan_machine_of(&work->topology, (size_t)settings->computation.n_threads);
-    work->machine.lock_bytes = pages_lock_limit();
-    return settings->no_measure || measure_rates(work, err);
-}
-
-static enum cache_format cache_of(const struct computation *computation)
-{
-    enum fathom_cache cache = (enum fathom_cache)computation->cache;
-    bool is_f32 = cache == FATHOM_CACHE_F32 || (cache == FATHOM_CACHE_DEFAULT && computation->exact);
-    return is_f32 ? CACHE_F32 : CACHE_F16;
-}
-
-static bool make(struct plan_work *work, struct error *err)
-{
-    const struct computation *computation = &work->settings->computation;
-    const struct plan_request request = {
-        .catalog = &work->catalog,
-        .file = &work->file,
-        .machine = &work->machine,
-        .rules = &work->rules,
-        .load = (enum plan_load)computation->load,
-        .cache = cache_of(computation),
-        .ram_bytes = computation->ram_bytes,
-        .n_context = (uint32_t)computation->n_context,
-        .chunk_tokens = computation->chunk_tokens > 0 ? (uint32_t)computation->chunk_tokens : CHUNK_TOKENS,
-        .exact = computation->exact};
-    plan_release(&work->plan);
-    return plan_make(&work->plan, &request, err);
-}
-
-/* The drive is asked only where a token will wait for it. */
-static bool make_with_drive(struct plan_work *work, struct error *err)
-{
-    if (!make(work, err))
-        return false;
-    bool here = work->settings->machine == NULL && !work->settings->no_measure;
-    if (!here || !work->plan.exceeds_memory)
-        return true;
-    if (!probe_drive(gguf_path(&work->file), DRIVE_SECONDS, &work->machine.drive_rate,
-                     &work->drive_silence)) {
-        work->machine.drive_rate = 0;
-        return true;
-    }
-    return make(work, err);
-}
-
-static bool read_rules(struct plan_work *work, struct error *err)
-{
-    const struct option_list *place = &work->settings->computation.place;
-    for (size_t i = 0; i < place->n_items; i++)
-        if (!plan_rules_add(&work->rules, place->items[i], err))
-            return fail_in(err, "--place");
+    uint64_t n_threads = settings->computation.n_threads;
+    if (settings->machine == NULL)
+        return plan_work_see_machine(work, err) && (settings->no_measure || plan_work_measure(work, err));
+    if (!plan_machine_read(&work->machine, settings->machine, err))
+        return fail_in(err, settings->machine);
+    if (n_threads > 0)
+        work->machine.n_threads = (uint32_t)n_threads;
     return true;
-}
-
-static void close_work(struct plan_work *work)
-{
-    plan_release(&work->plan);
-    team_free(work->team);
-    topology_release(&work->topology);
-    plan_rules_release(&work->rules);
-    catalog_release(&work->catalog);
-    gguf_close(&work->file);
 }
 
 static bool plan_model(const struct plan_settings *settings, const char *path, struct buffer *page,
                        struct error *err)
 {
-    struct plan_work work = {.settings = settings};
-    bool ok = gguf_open(&work.file, path, err) && catalog_read(&work.catalog, &work.file, err) &&
-              read_rules(&work, err) && read_machine(&work, err) && make_with_drive(&work, err);
+    struct plan_work work = {0};
+    bool ok = plan_work_open(&work, &settings->computation, path, err) && see_machine(&work, settings, err);
+    bool here = settings->machine == NULL && !settings->no_measure;
+    ok = ok &&
+         (here ? plan_work_make_with_drive(&work, gguf_path(&work.file), err) : plan_work_make(&work, err));
     if (ok) {
         const struct plan_view view = {
             .plan = &work.plan,
             .machine = &work.machine,
             .file = &work.file,
-            .cache_name = cache_of(&settings->computation) == CACHE_F32 ? "f32" : "f16",
+            .cache_name = plan_cache_of(&settings->computation) == CACHE_F32 ? "f32" : "f16",
             .drive_silence = work.drive_silence.text[0] != '\0' ? work.drive_silence.text : NULL};
         if (settings->json)
             ok = plan_json(&view, page, err);
         else
             plan_show(&view, terminal_has_colour(stdout), page);
     }
-    close_work(&work);
+    plan_work_close(&work);
     return ok;
 }
 

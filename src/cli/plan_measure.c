@@ -26,7 +26,8 @@
 #define PRODUCT_SECONDS 0.02 /* of each of PRODUCT_RUNS, of which the median counts */
 #define PRODUCT_RUNS    3
 #define STRIP_ROWS      32   /* as the backend deals them out */
-#define STRIP_STRIDE    1009 /* a prime: all strips have their turn */
+#define RUN_STRIPS      64   /* that follow each other, as in an expert's matrix of 2048 rows */
+#define RUN_STRIDE      1009 /* a prime: all runs have their turn */
 
 #define BLOCK_POSITIONS 64 /* of the cache, as attention reads them */
 
@@ -74,6 +75,14 @@ struct plan_shapes plan_shapes_of(const struct gguf *file, const struct catalog 
 
 /* ---- products ---- */
 
+/* The strips of a run follow each other, which processors guess; the runs, like experts, do not. */
+static size_t strip_at(size_t step, size_t n_strips)
+{
+    size_t n_runs = max_size(n_strips / RUN_STRIPS, 1);
+    size_t run = step / RUN_STRIPS * RUN_STRIDE % n_runs;
+    return (run * RUN_STRIPS + step % RUN_STRIPS) % n_strips;
+}
+
 static void multiply_strips(void *argument, const struct member *member)
 {
     struct bench *bench = argument;
@@ -82,8 +91,7 @@ static void multiply_strips(void *argument, const struct member *member)
     bool floats = format_info(bench->shape.format)->float_activations;
     double begun = clock_seconds(), now = begun;
     for (; now - begun < PRODUCT_SECONDS; now = clock_seconds(), n_done++) {
-        /* Experts lie apart, so strips do not follow each other. */
-        size_t strip = atomic_fetch_add(&bench->next_strip, 1) * STRIP_STRIDE % n_strips;
+        size_t strip = strip_at(atomic_fetch_add(&bench->next_strip, 1), n_strips);
         bench->kernels->product[bench->shape.format](&(struct product){
             .rows = bench->weights + strip * strip_bytes,
             .row_bytes = row_bytes,

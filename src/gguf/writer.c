@@ -147,19 +147,25 @@ uint64_t gguf_writer_size(const struct gguf_writer *writer)
     return round_up(header, GGUF_ALIGNMENT) + writer->planned_bytes;
 }
 
+bool gguf_writer_head(const struct gguf_writer *writer, struct buffer *head, struct error *err)
+{
+    if (!buffer_ok(&writer->keys, err) || !buffer_ok(&writer->infos, err))
+        return false;
+    buffer_append_text(head, GGUF_MAGIC);
+    put_u32(head, GGUF_VERSION);
+    put_u64(head, writer->n_tensors);
+    put_u64(head, writer->n_keys);
+    buffer_append(head, writer->keys.bytes, writer->keys.n_bytes);
+    buffer_append(head, writer->infos.bytes, writer->infos.n_bytes);
+    return buffer_ok(head, err);
+}
+
 bool gguf_writer_start(struct gguf_writer *writer, struct error *err)
 {
-    struct buffer start = {0};
-    buffer_append_text(&start, GGUF_MAGIC);
-    put_u32(&start, GGUF_VERSION);
-    put_u64(&start, writer->n_tensors);
-    put_u64(&start, writer->n_keys);
+    struct buffer head = {0};
     struct output *output = &writer->output;
-    bool ok = buffer_ok(&start, err) && buffer_ok(&writer->keys, err) && buffer_ok(&writer->infos, err) &&
-              output_write(output, start.bytes, start.n_bytes, err) &&
-              output_write(output, writer->keys.bytes, writer->keys.n_bytes, err) &&
-              output_write(output, writer->infos.bytes, writer->infos.n_bytes, err);
-    buffer_release(&start);
+    bool ok = gguf_writer_head(writer, &head, err) && output_write(output, head.bytes, head.n_bytes, err);
+    buffer_release(&head);
     if (ok) {
         writer->data_offset = round_up(output->n_bytes, GGUF_ALIGNMENT);
         ok = output_fill(output, 0, writer->data_offset - output->n_bytes, err);

@@ -45,6 +45,8 @@ void gguf_write_key(struct gguf_writer *writer,
 /* dimensions: fastest first, whole blocks of the format in the first. */
 bool gguf_write_tensor(struct gguf_writer *writer, const char *name, uint32_t n_dimensions,
                        const uint64_t *dimensions, enum format format, struct error *err);
+/* Appends header, keys and tensor headers, as they will be in the file. Needs no open file. */
+bool gguf_writer_head(const struct gguf_writer *writer, struct buffer *head, struct error *err);
 uint64_t gguf_writer_size(const struct gguf_writer *writer); /* of the whole file, as far as it is known */
 
 bool gguf_writer_start(struct gguf_writer *writer,

@@ -174,25 +174,47 @@ static struct plan_speed decode_speed(const struct forecaster *forecaster, doubl
 
 /* ---- prompts ---- */
 
+/* Rows of a prompt that are computed together. */
+struct chunk {
+    double n_rows;
+    double depth; /* positions before it */
+    bool last;    /* of the prompt: its last row wants logits */
+};
+
+static bool is_expanded(const struct chunk *chunk)
+{
+    return chunk->n_rows >= ATTENTION_EXPAND_ROWS;
+}
+
+static bool expands_latents(enum role role)
+{
+    return role == ROLE_KEY_UP || role == ROLE_VALUE_UP || role == ROLE_KEY_VALUE_UP;
+}
+
 /* Bytes of a tensor that a chunk reads, and the rows that each of its weights meets. */
-static double chunk_reads(const struct forecaster *forecaster, const struct gguf_tensor *tensor,
-                          enum part part, double n, double *n_rows)
+static double chunk_reads(const struct forecaster *forecaster, size_t tensor, const struct chunk *chunk,
+                          double *n_rows)
 {
     const struct geometry *g = forecaster->geometry;
-    double n_bytes = (double)tensor->n_bytes;
-    *n_rows = n;
-    switch (part) {
+    const struct catalog *catalog = forecaster->request->catalog;
+    double n_bytes = (double)forecaster->request->file->tensors[tensor].n_bytes;
+    *n_rows = chunk->n_rows;
+    switch (part_of(catalog, tensor)) {
     case PART_ROUTED: {
-        double touched = 1 - pow(1 - (double)g->n_experts_used / g->n_experts, n);
-        *n_rows = n * g->n_experts_used / (g->n_experts * touched);
+        double touched = 1 - pow(1 - (double)g->n_experts_used / g->n_experts, chunk->n_rows);
+        *n_rows = chunk->n_rows * g->n_experts_used / (g->n_experts * touched);
         return n_bytes * touched;
     }
-    case PART_HEAD: /* of the last row alone */
-        *n_rows = 1;
+    case PART_ATTENTION: /* keys and values of earlier positions are expanded again */
+        if (is_expanded(chunk) && expands_latents(catalog->places[tensor].role))
+            *n_rows += chunk->depth;
         return n_bytes;
+    case PART_HEAD:
+        *n_rows = 1;
+        return chunk->last ? n_bytes : 0;
     case PART_EMBEDDING: /* the head as well where there is no other */
         *n_rows = 1;
-        return forecaster->request->catalog->model[ROLE_OUTPUT] == NULL ? n_bytes : 0;
+        return chunk->last && catalog->model[ROLE_OUTPUT] == NULL ? n_bytes : 0;
     case PART_AHEAD:
     case PART_UNUSED:
         return 0;
@@ -201,53 +223,88 @@ static double chunk_reads(const struct forecaster *forecaster, const struct gguf
     }
 }
 
-static struct plan_speed chunk_speed(const struct forecaster *forecaster, double n)
+static void add_chunk(const struct forecaster *forecaster, const struct chunk *chunk,
+                      struct time_sheet *sheet)
 {
     const struct geometry *g = forecaster->geometry;
     const struct gguf *file = forecaster->request->file;
-    struct time_sheet sheet = {0};
     for (size_t i = 0; i < file->n_tensors; i++) {
-        double n_rows, n_bytes = chunk_reads(forecaster, &file->tensors[i],
-                                             part_of(forecaster->request->catalog, i), n, &n_rows);
+        double n_rows, n_bytes = chunk_reads(forecaster, i, chunk, &n_rows);
         if (n_bytes > 0)
-            add_product(forecaster, &file->tensors[i], n_bytes, n_rows, &sheet);
+            add_product(forecaster, &file->tensors[i], n_bytes, n_rows, sheet);
     }
-    /* A row attends to half of the chunk on average: over latents in a short chunk, else over keys and
-     * values. */
-    double values = n < ATTENTION_EXPAND_ROWS ? geometry_cache_values(g) + (double)g->latent_rank
-                                              : geometry_head_query(g) + (double)g->head_value;
-    add_attention(forecaster, n * n / 2 * g->n_layers * g->n_heads * values, &sheet);
+    /* A row attends to all before the chunk and to half of it on average: over latents in a short chunk, else
+     * over keys and values. */
+    double values = is_expanded(chunk) ? geometry_head_query(g) + (double)g->head_value
+                                       : geometry_cache_values(g) + (double)g->latent_rank;
+    double n_pairs = chunk->n_rows * (chunk->depth + chunk->n_rows / 2);
+    add_attention(forecaster, n_pairs * g->n_layers * g->n_heads * values, sheet);
+}
+
+static struct plan_speed prompt_speed(const struct forecaster *forecaster, uint32_t n_tokens, uint32_t depth)
+{
+    const struct plan *plan = forecaster->plan;
+    struct time_sheet sheet = {0};
     struct plan_speed speed = {0};
-    double missing = (double)forecaster->plan->mapped_bytes + (double)forecaster->plan->needed_bytes -
-                     (double)forecaster->plan->budget_bytes;
-    if (forecaster->plan->exceeds_memory) {
-        if (forecaster->machine->drive_rate == 0)
-            return speed;
-        /* A chunk reads layer after layer: at best what is held stays, at worst all is read again. */
-        speed.high = n / (total(&sheet) + missing / forecaster->machine->drive_rate);
-        sheet.seconds[PLAN_BY_DRIVE] =
-            (double)forecaster->plan->mapped_bytes / forecaster->machine->drive_rate;
-        speed.low = n / total(&sheet);
-    } else {
-        speed.low = speed.high = n / total(&sheet);
+    uint32_t n_chunks = 0;
+    for (uint32_t done = 0; done < n_tokens; n_chunks++) {
+        uint32_t n = (uint32_t)min_size(forecaster->request->chunk_tokens, n_tokens - done);
+        const struct chunk chunk = {.n_rows = n, .depth = depth + done, .last = done + n == n_tokens};
+        add_chunk(forecaster, &chunk, &sheet);
+        done += n;
     }
+    speed.high = n_tokens / total(&sheet);
+    if (plan->exceeds_memory) {
+        double rate = forecaster->machine->drive_rate;
+        if (rate == 0)
+            return (struct plan_speed){0};
+        /* A chunk reads layer after layer: at best what is held stays, at worst all is read again. */
+        double missing = (double)plan->mapped_bytes + (double)plan->needed_bytes - (double)plan->budget_bytes;
+        speed.high = n_tokens / (total(&sheet) + n_chunks * missing / rate);
+        sheet.seconds[PLAN_BY_DRIVE] = n_chunks * (double)plan->mapped_bytes / rate;
+    }
+    speed.low = n_tokens / total(&sheet);
     speed.limit = largest(&sheet);
     for (size_t i = 0; i < PLAN_LIMITS; i++)
         speed.seconds[i] = sheet.seconds[i];
     return speed;
 }
 
+/* ---- what is asked ---- */
+
+static struct forecaster forecaster_of(const struct plan *plan, const struct plan_request *request)
+{
+    return (struct forecaster){plan, request, request->machine, &request->catalog->geometry};
+}
+
+static bool has_rates(const struct plan_request *request)
+{
+    return request->machine->read_rate > 0 && !request->exact;
+}
+
+struct plan_speed plan_answer_speed(const struct plan *plan, const struct plan_request *request,
+                                    double n_positions)
+{
+    const struct forecaster forecaster = forecaster_of(plan, request);
+    return has_rates(request) ? decode_speed(&forecaster, n_positions) : (struct plan_speed){0};
+}
+
+struct plan_speed plan_prompt_speed(const struct plan *plan, const struct plan_request *request,
+                                    uint32_t n_tokens, uint32_t depth)
+{
+    const struct forecaster forecaster = forecaster_of(plan, request);
+    return has_rates(request) ? prompt_speed(&forecaster, n_tokens, depth) : (struct plan_speed){0};
+}
+
 void plan_forecast_make(struct plan *plan, const struct plan_request *request)
 {
-    const struct forecaster forecaster = {plan, request, request->machine, &request->catalog->geometry};
+    const struct forecaster forecaster = forecaster_of(plan, request);
     struct plan_forecast *forecast = &plan->forecast;
     forecast->drive_low_bytes = (uint64_t)drive_bytes(&forecaster, true);
     forecast->drive_high_bytes = (uint64_t)drive_bytes(&forecaster, false);
     forecast->chunk_tokens = (uint32_t)min_size(request->chunk_tokens, plan->n_context);
-    if (request->machine->read_rate <= 0 || request->exact)
-        return;
-    forecast->first = decode_speed(&forecaster, 0);
-    forecast->last = decode_speed(&forecaster, plan->n_context - 1.0);
-    forecast->chunk = chunk_speed(&forecaster, forecast->chunk_tokens);
+    forecast->first = plan_answer_speed(plan, request, 0);
+    forecast->last = plan_answer_speed(plan, request, plan->n_context - 1.0);
+    forecast->chunk = plan_prompt_speed(plan, request, forecast->chunk_tokens, 0);
     forecast->known = forecast->first.low > 0;
 }

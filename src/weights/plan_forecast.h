@@ -9,4 +9,11 @@
  */
 void plan_forecast_make(struct plan *plan, const struct plan_request *request);
 
+/* The same arithmetic for what somebody is about to time, with the plan's own request: a token of an answer
+ * behind n_positions others, and a prompt of n_tokens behind `depth` others. Speeds of 0 are not known. */
+struct plan_speed plan_answer_speed(const struct plan *plan, const struct plan_request *request,
+                                    double n_positions);
+struct plan_speed plan_prompt_speed(const struct plan *plan, const struct plan_request *request,
+                                    uint32_t n_tokens, uint32_t depth);
+
 #endif

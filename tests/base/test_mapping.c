@@ -85,6 +85,23 @@ static void refuses_other_things(void **state)
                    "is not a regular file"); /* and does not wait for a writer */
 }
 
+static void a_hole_begins_with_its_head(void **state)
+{
+    (void)state;
+    struct mapping hole;
+    struct error err;
+    if (!mapping_make_hole(&hole, "head", 4, (uint64_t)1 << 30, &err))
+        fail_msg("%s", err.text);
+    assert_true(hole.n_bytes >= (size_t)1 << 30);
+    assert_memory_equal(hole.bytes, "head\0", 5);
+    assert_int_equal(hole.bytes[hole.n_bytes - 1], 0);
+    mapping_close(&hole);
+    assert_null(hole.bytes);
+    assert_true(mapping_make_hole(&hole, "only a head", 11, 11, NULL));
+    assert_memory_equal(hole.bytes, "only a head", 11);
+    mapping_close(&hole);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -92,6 +109,7 @@ int main(void)
         cmocka_unit_test(outlives_the_name),
         cmocka_unit_test(empty_file_is_no_error),
         cmocka_unit_test(refuses_other_things),
+        cmocka_unit_test(a_hole_begins_with_its_head),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

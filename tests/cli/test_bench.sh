@@ -23,7 +23,7 @@ awk -F, 'NR == 1 { n = NF } NF != n { exit 1 }' "$work/csv" || wrong "the lines 
 awk -F, 'NR > 1 { print $2, $3 }' "$work/csv" | tr '\n' ';' >"$work/tests"
 [ "$(cat "$work/tests")" = "pp16 0;pp48 0;tg4 0;pp16 70;pp48 70;tg4 70;" ] ||
     wrong "other tests than asked for: $(cat "$work/tests")"
-awk -F, 'NR > 1 && !($4 > 0 && $5 > 0 && $6 >= $4 && $4 >= $5 && $7 == 2 && $14 > 0 && $15 > 0) { exit 1 }
+awk -F, 'NR > 1 && !($4 > 0 && $5 > 0 && $6 >= $4 && $4 >= $5 && $7 == 2 && $15 > 0 && $16 > 0) { exit 1 }
          NR > 1 && (($8 > 0) + ($9 > 0) != 1 || !($10 > 0)) { exit 1 }' "$work/csv" ||
     wrong "a figure is not positive, or lowest, median and highest are out of order"
 
@@ -55,6 +55,13 @@ bench --chat "$work/messages" -n 2 --csv
 grep -q '^"one, ""two""",' "$out" || wrong "a message with a comma and quotes is not quoted"
 grep -q '^three,' "$out" && grep -q '^four,' "$out" || wrong "expected a turn for each line"
 
+# What a plan says of the same tests, beside them.
+bench -p 16 -n 4 -d 0,40 --forecast --csv
+head -n 1 "$out" | grep -q ',percent_of_peak,forecast_tokens_per_second,' || wrong "there is no forecast"
+sed 's/"[^"]*"/name/' "$out" | awk -F, 'NR > 1 && !($11 > 0) { exit 1 }' || wrong "a test has no forecast"
+bench -p 16 -n 0 --forecast
+grep -Eq '^  pp16 .*  [0-9.]+, [+-][0-9]+%$' "$out" || wrong "the forecast is not held against the time"
+
 # What is wrong is said before anything is computed.
 refused() { # status, text, options...
     expected=$1 text=$2
@@ -73,6 +80,9 @@ refused 2 "-r 0" -m "$model" -r 0
 refused 2 "exclude each other" -m "$model" --json --csv
 refused 2 "unexpected argument 'x'" -m "$model" x
 refused 2 "add -m MODEL" --chat
+refused 2 "not about --chat" -m "$model" --chat --forecast
+refused 2 "no forecast for --exact" -m "$model" --exact --forecast
+refused 2 "no forecast for --exact" --exact
 refused 2 "leave one out" -m "$model" --mix q4_0
 refused 2 "leave -p and -d out" -m "$model" --chat -p 5
 refused 2 "expected one of f32" --mix q9

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "cli/command.h"
 #include "cli/forge_blocks.h"
-#include "cli/forge_model.h"
+#include "cli/forge_file.h"
 #include "cli/forge_vocabulary.h"
 #include "quant/decode.h"
 
@@ -323,6 +323,34 @@ static void wrong_words_are_usage_errors(void **state)
     assert_int_equal(file_kind(path), FILE_MISSING);
 }
 
+/* The tensors of a model that is only imagined are those of the file that would be forged. */
+static void an_imagined_model_has_the_files_tensors(void **state)
+{
+    (void)state;
+    struct forge_model model = {
+        .name = "imagined", .geometry = preset_geometry(PRESET_TINY), .mix = mix_find("iq3")};
+    const struct forge_file to = {.path = scratch_path(&scratch, "model.gguf"), .seed = 1};
+    struct mapping hole;
+    struct gguf imagined, forged;
+    struct catalog catalog;
+    struct error err;
+    if (!forge_file_imagine(&model, &hole, &imagined, &err) || !catalog_read(&catalog, &imagined, &err) ||
+        !forge_file_write(&to, &model, &err) || !gguf_open(&forged, to.path, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(gguf_path(&imagined), "imagined");
+    assert_int_equal(catalog.geometry.n_layers, model.geometry.n_layers);
+    assert_int_equal(imagined.n_tensors, forged.n_tensors);
+    for (size_t i = 0; i < forged.n_tensors; i++) {
+        const struct gguf_tensor *a = &imagined.tensors[i], *b = &forged.tensors[i];
+        assert_string_equal(a->name, b->name);
+        assert_true(a->format == b->format && a->n_bytes == b->n_bytes);
+    }
+    gguf_close(&forged);
+    catalog_release(&catalog);
+    gguf_close(&imagined);
+    mapping_close(&hole);
+}
+
 static void what_cannot_be_written_leaves_nothing(void **state)
 {
     (void)state;
@@ -350,6 +378,7 @@ int main(void)
         cmocka_unit_test(the_template_is_r1s),
         IN_FOLDER(a_vocabulary_is_taken_from_a_file),
         IN_FOLDER(wrong_words_are_usage_errors),
+        IN_FOLDER(an_imagined_model_has_the_files_tensors),
         IN_FOLDER(what_cannot_be_written_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
  * sizes, and what is named as the limit. */
 #include <math.h>
 
+#include "weights/plan_forecast.h"
 #include "weights/planned.h"
 
 static struct planned r1;
@@ -179,6 +180,35 @@ static void a_chunk_shares_its_weights(void **state)
     assert_near(512 / f.chunk.low, 512 * (20.4e9 / 2000e9 + (11.4e9 + 2.6e9 + 1.2e9) / 4000e9), 0.03);
 }
 
+/* Two chunks cost what each does at its depth, but for one head; depth costs attention, and expands what is
+ * held again. */
+static void a_prompt_is_the_sum_of_its_chunks(void **state)
+{
+    (void)state;
+    struct plan_machine machine = desktop(512, 225 * GB, 0);
+    machine.attention_rate = 500e9;
+    set_rates(&machine, 500e9, 2000e9, 4000e9);
+    struct plan plan = make_with_chunk(&machine, 512);
+    const struct plan_request request = {.catalog = &r1.catalog,
+                                         .file = &r1.file,
+                                         .machine = &machine,
+                                         .cache = CACHE_F16,
+                                         .chunk_tokens = 512};
+    double first = 512 / plan_prompt_speed(&plan, &request, 512, 0).low;
+    double second = 512 / plan_prompt_speed(&plan, &request, 512, 512).low;
+    double both = 1024 / plan_prompt_speed(&plan, &request, 1024, 0).low;
+    double head = (double)r1.catalog.model[ROLE_OUTPUT]->n_bytes / (225 * GB);
+    assert_true(first == 512 / plan.forecast.chunk.low);
+    assert_near(both, first + second - head, 1e-3);
+    double pairs = 512.0 * 512 * 61 * 128 * (192 + 128) / 500e9;
+    double expanded = 512.0 * 61 * 128 * (128 + 128) * 512 / 4000e9;
+    assert_near(second - first, pairs + expanded, 1e-3);
+    assert_true(plan_answer_speed(&plan, &request, 0).low == plan.forecast.first.low);
+    machine.read_rate = 0;
+    assert_true(plan_prompt_speed(&plan, &request, 512, 0).low == 0);
+    plan_release(&plan);
+}
+
 /* Of several row lengths the one counts whose ratio to the tensor's is nearest to 1. */
 static void rates_are_found_by_row_length(void **state)
 {
@@ -214,11 +244,17 @@ static void larger_chunks_are_not_slower(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(memory_is_the_ceiling),        cmocka_unit_test(without_rates_there_is_none),
-        cmocka_unit_test(slow_cores_are_the_limit),     cmocka_unit_test(attention_takes_over_at_depth),
-        cmocka_unit_test(a_drive_gives_a_range),        cmocka_unit_test(memory_replaces_the_drive),
-        cmocka_unit_test(tiny_memory_reads_everything), cmocka_unit_test(a_chunk_shares_its_weights),
-        cmocka_unit_test(larger_chunks_are_not_slower), cmocka_unit_test(rates_are_found_by_row_length),
+        cmocka_unit_test(memory_is_the_ceiling),
+        cmocka_unit_test(without_rates_there_is_none),
+        cmocka_unit_test(slow_cores_are_the_limit),
+        cmocka_unit_test(attention_takes_over_at_depth),
+        cmocka_unit_test(a_drive_gives_a_range),
+        cmocka_unit_test(memory_replaces_the_drive),
+        cmocka_unit_test(tiny_memory_reads_everything),
+        cmocka_unit_test(a_chunk_shares_its_weights),
+        cmocka_unit_test(larger_chunks_are_not_slower),
+        cmocka_unit_test(rates_are_found_by_row_length),
+        cmocka_unit_test(a_prompt_is_the_sum_of_its_chunks),
     };
     return cmocka_run_group_tests(tests, open_r1, close_r1);
 }
