@@ -244,24 +244,11 @@ static bool forecast(const struct bench *bench, const struct bench_work *work, c
     return ok;
 }
 
-/* The mix asked for; NULL: there is none, and that has been said. */
-static const struct mix *choose_mix(const char *name)
-{
-    const struct mix *mix = mix_find(name != NULL ? name : "UD-Q2_K_XL");
-    if (mix != NULL)
-        return mix;
-    struct buffer list = {0};
-    mix_list(&list);
-    command_misused("bench", "--mix %s: expected one of %s", name, buffer_text(&list));
-    buffer_release(&list);
-    return NULL;
-}
-
 static int run(const struct bench *bench, const struct bench_work *work, struct bench_report *report)
 {
     struct error err;
     if (bench->source.model == NULL && bench->source.name == NULL) {
-        const struct mix *mix = choose_mix(bench->mix);
+        const struct mix *mix = mix_choose("bench", bench->mix != NULL ? bench->mix : "UD-Q2_K_XL");
         if (mix == NULL)
             return STATUS_USAGE;
         interrupt_catch();

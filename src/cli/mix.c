@@ -6,6 +6,8 @@
 #include <ctype.h>
 #include <strings.h>
 
+#include "cli/command.h"
+
 enum mix_id {
     MIX_F32,
     MIX_F16,
@@ -116,6 +118,18 @@ void mix_list(struct buffer *list)
 {
     for (size_t i = 0; i < MIX_COUNT; i++)
         buffer_append_format(list, "%s%s", i == 0 ? "" : ", ", mixes[i].name);
+}
+
+const struct mix *mix_choose(const char *command, const char *name)
+{
+    const struct mix *mix = mix_find(name);
+    if (mix != NULL)
+        return mix;
+    struct buffer list = {0};
+    mix_list(&list);
+    command_misused(command, "--mix %s: expected one of %s", name, buffer_text(&list));
+    buffer_release(&list);
+    return NULL;
 }
 
 enum format mix_format(const struct mix *mix, enum role role, uint64_t n_columns)

@@ -15,6 +15,8 @@ struct mix {
 /* Case, '-' for '_', and "UD-" in front do not matter; NULL: there is none. */
 const struct mix *mix_find(const char *name);
 void mix_list(struct buffer *list); /* appends "f32, f16, ..." */
+/* The mix that --mix asks for; NULL: there is none, and that has been said. */
+const struct mix *mix_choose(const char *command, const char *name);
 
 /* What the catalog wants in F32 is F32. Where rows of n_columns are not whole blocks: Q8_0, or else F16. */
 enum format mix_format(const struct mix *mix, enum role role, uint64_t n_columns);

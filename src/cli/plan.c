@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* plan.c - `fathom plan`: what would be done with a model and this machine, before it is done; or this
  * machine alone. */
+#include <stdio.h>
+
 #include "cli/command.h"
+#include "cli/forge_file.h"
+#include "cli/mix.h"
 #include "cli/plan_machine.h"
 #include "cli/plan_measure.h"
 #include "cli/plan_view.h"
@@ -12,11 +16,14 @@
 struct plan_settings {
     struct source source;
     struct computation computation;
+    const char *mix;     /* of a model that is not there; NULL: one that is, or none */
     const char *machine; /* a file; NULL: this one */
     bool json, no_measure;
 };
 
 static const struct option plan_options[] = {
+    {"mix", 0, "MIX", INTO_TEXT(struct plan_settings, mix),
+     .help = "plan for DeepSeek-R1 in this mix of formats, as 'fathom forge' names them, without having it"},
     {"machine", 0, "FILE", INTO_TEXT(struct plan_settings, machine),
      .help = "plan for the machine that FILE describes in JSON, as --json writes it, instead of this one"},
     {"no-measure", 0, NULL, INTO_FLAG(struct plan_settings, no_measure),
@@ -35,6 +42,7 @@ static const struct option_group plan_groups[] = {
 
 static const struct example plan_examples[] = {
     {"plan", "this machine, to paste in a bug report"},
+    {"plan --mix UD-Q2_K_XL", "what DeepSeek-R1 would take here, before 212 GiB are fetched"},
     {"plan -m DeepSeek-R1-UD-Q2_K_XL/", "what the model will take here, and how fast it will be"},
     {"plan -m model.gguf --load copy --place exps=map -c 65536", "whether a placement fits"},
     {"plan -m model.gguf --json | jq .forecast.answer_first.low", "tokens a second"},
@@ -42,7 +50,7 @@ static const struct example plan_examples[] = {
 };
 
 const struct help plan_help = {
-    .synopsis = "[-m MODEL] [--machine FILE] [--no-measure] [--json] [OPTION]...",
+    .synopsis = "[-m MODEL | --mix MIX] [--machine FILE] [--no-measure] [--json] [OPTION]...",
     .description =
         "With a model: where its weights will lie, what memory it takes part by part, the context that fits, "
         "and a forecast of its speed with what limits it. The forecast is arithmetic from the bytes that a "
@@ -68,14 +76,30 @@ static bool see_machine(struct plan_work *work, const struct plan_settings *sett
     return true;
 }
 
+static bool open_model(struct plan_work *work, const struct plan_settings *settings, const char *path,
+                       struct mapping *hole, struct error *err)
+{
+    if (settings->mix == NULL)
+        return plan_work_open(work, &settings->computation, path, err);
+    struct forge_model model = {
+        .geometry = preset_geometry(PRESET_R1), .layout = LAYOUT_NEW, .mix = mix_find(settings->mix)};
+    snprintf(model.name, sizeof model.name, "%s %s", preset_name(PRESET_R1), model.mix->name);
+    return forge_file_imagine(&model, hole, &work->file, err) &&
+           plan_work_take(work, &settings->computation, err);
+}
+
+/* `path` of a model that is there. */
 static bool plan_model(const struct plan_settings *settings, const char *path, struct buffer *page,
                        struct error *err)
 {
     struct plan_work work = {0};
-    bool ok = plan_work_open(&work, &settings->computation, path, err) && see_machine(&work, settings, err);
-    bool here = settings->machine == NULL && !settings->no_measure;
-    ok = ok &&
-         (here ? plan_work_make_with_drive(&work, gguf_path(&work.file), err) : plan_work_make(&work, err));
+    struct mapping hole = {0};
+    bool ok = open_model(&work, settings, path, &hole, err) && see_machine(&work, settings, err);
+    bool has_drive = settings->machine == NULL && !settings->no_measure && settings->mix == NULL;
+    if (settings->mix != NULL)
+        fail(&work.drive_silence, "'fathom bench' without a model times it");
+    ok = ok && (has_drive ? plan_work_make_with_drive(&work, gguf_path(&work.file), err)
+                          : plan_work_make(&work, err));
     if (ok) {
         const struct plan_view view = {
             .plan = &work.plan,
@@ -89,6 +113,7 @@ static bool plan_model(const struct plan_settings *settings, const char *path, s
             plan_show(&view, terminal_has_colour(stdout), page);
     }
     plan_work_close(&work);
+    mapping_close(&hole);
     return ok;
 }
 
@@ -126,16 +151,20 @@ int command_plan(int argc, char **argv)
     if (!command_begin(argc, argv, &settings, &status))
         return status;
     bool has_model = settings.source.model != NULL || settings.source.name != NULL;
-    if (settings.machine != NULL && !has_model)
-        return command_misused(argv[0],
-                               "--machine describes what to plan for, and no model is given: add -m");
+    if (settings.mix != NULL && has_model)
+        return command_misused(argv[0], "--mix is for a model that is not there; leave it or -m out");
+    if (settings.mix != NULL && mix_choose(argv[0], settings.mix) == NULL)
+        return STATUS_USAGE;
+    if (settings.machine != NULL && !has_model && settings.mix == NULL)
+        return command_misused(
+            argv[0], "--machine describes what to plan for, and no model is given: add -m or --mix");
 
     struct buffer path = {0}, page = {0};
     struct error err;
     status = has_model ? source_locate(&settings.source, argv[0], &path) : STATUS_DONE;
     if (status == STATUS_DONE) {
-        bool ok = has_model ? plan_model(&settings, buffer_text(&path), &page, &err)
-                            : plan_here(&settings, &page, &err);
+        bool ok = has_model || settings.mix != NULL ? plan_model(&settings, buffer_text(&path), &page, &err)
+                                                    : plan_here(&settings, &page, &err);
         if (!ok || !buffer_ok(&page, &err) || !stdout_write(page.bytes, page.n_bytes, &err) ||
             !stdout_flush(&err))
             status = command_failed(argv[0], err.text);

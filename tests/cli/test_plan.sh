@@ -16,6 +16,15 @@ expect_status 0
 expect_in_out '"memory_bytes"'
 run plan --machine "$work/x"
 expect_refusal 2 "add -m"
+run plan --mix UD-Q2_K_XL --no-measure --ram 2G
+expect_status 0
+for text in "DeepSeek-R1 q2_k_xl" "routed experts" "at a time, of"; do
+    expect_in_out "$text"
+done
+run plan --mix q9
+expect_refusal 2 "expected one of f32"
+run plan --mix q8_0 -m "$golden"
+expect_refusal 2 "leave it or -m out"
 
 # A model.
 run plan -m "$golden"
