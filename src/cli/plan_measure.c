@@ -29,7 +29,7 @@
 #define RUN_STRIPS      64   /* that follow each other, as in an expert's matrix of 2048 rows */
 #define RUN_STRIDE      1009 /* a prime: all runs have their turn */
 
-#define BLOCK_POSITIONS 64 /* of the cache, as attention reads them */
+#define BLOCK_POSITIONS 128 /* of the cache, as attention reads them */
 
 struct bench {
     const struct kernels *kernels;

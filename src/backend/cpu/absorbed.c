@@ -108,22 +108,29 @@ void absorbed_pack(const struct attend_work *work, const struct absorbed *a, con
                                     a->panels + head * attend_words(work->kernels, n_values));
 }
 
+/* Words of more than one number are packed two positions at a time, so that their floats never leave the
+ * first-level cache. */
 static struct block read_block(const struct attend_work *work, const struct absorbed *a, size_t first,
                                size_t n)
 {
     const struct geometry *g = &work->cpu->geometry;
     const struct attend_kernels *kernels = work->kernels;
+    const struct cache *cache = work->segment->cache;
+    const uint32_t layer = work->args->layer;
     const size_t n_values = geometry_cache_values(g);
-    const float *floats =
-        cpu_cache_read(work->cpu, work->segment->cache, work->args->layer, first, n, a->block);
-    if (kernels->word_numbers == 1)
+    if (kernels->word_numbers == 1) {
+        const float *floats = cpu_cache_read(work->cpu, cache, layer, first, n, a->block);
         return (struct block){kernels, floats, n_values, floats, n_values, n};
+    }
     struct block block = {kernels, a->keys, attend_words(kernels, n_values), a->values, g->latent_rank, n};
-    for (size_t p = 0; p < n; p++)
-        kernels->pack_key(floats + p * n_values, n_values, a->keys + p * block.key_words);
-    for (size_t p = 0; p < n; p += 2)
-        kernels->pack_values(floats + p * n_values, p + 1 < n ? floats + (p + 1) * n_values : NULL,
-                             g->latent_rank, a->values + p / 2 * g->latent_rank);
+    for (size_t p = 0; p < n; p += 2) {
+        const size_t n_here = min_size(2, n - p);
+        const float *floats = cpu_cache_read(work->cpu, cache, layer, first + p, n_here, a->block);
+        for (size_t i = 0; i < n_here; i++)
+            kernels->pack_key(floats + i * n_values, n_values, a->keys + (p + i) * block.key_words);
+        kernels->pack_values(floats, n_here > 1 ? floats + n_values : NULL, g->latent_rank,
+                             a->values + p / 2 * g->latent_rank);
+    }
     return block;
 }
 
