@@ -82,13 +82,13 @@ static void close_model(struct bench *b)
 /* Positions of random latents, in the cache's own format. */
 static bool fill_cache(struct bench *b, struct error *err)
 {
-    static const enum format formats[] = {[CACHE_F16] = FORMAT_F16, [CACHE_F32] = FORMAT_F32};
-    const enum format format = formats[b->format];
     const struct geometry *g = &b->catalog.geometry;
-    const size_t n = (size_t)g->n_layers * geometry_cache_values(g);
+    const enum format format = cache_numbers(b->format);
+    const size_t n = (size_t)g->n_layers * geometry_cache_values(g) / 32 * 32; /* whole blocks */
     struct random random = random_seeded(1);
     float *values = memory_allocate(n, sizeof(float), "latents", err);
-    uint8_t *bytes = memory_allocate(1, b->backend->cache_position_bytes(b->backend, b->format), "latents", err);
+    uint8_t *bytes =
+        memory_allocate(1, b->backend->cache_position_bytes(b->backend, b->format), "latents", err);
     bool ok = values != NULL && bytes != NULL;
     for (size_t position = 0; ok && position < b->depth; position++) {
         for (size_t i = 0; i < n && position % 64 == 0; i++) /* each 64 times: nobody looks */
@@ -138,9 +138,18 @@ static bool run(struct bench *b, struct error *err)
             return false;
     double before = median(near, b->n_runs), behind = median(deep, b->n_runs);
     printf("%zu rows, depth %zu: %.2f tok/s, %.2f at depth 0 (%.0f%%); %.2f ms more a step, best %.2f\n",
-           b->n_rows, b->depth, (double)b->n_rows / behind, (double)b->n_rows / before,
-           100 * before / behind, 1e3 * (behind - before), 1e3 * (deep[0] - near[0]));
+           b->n_rows, b->depth, (double)b->n_rows / behind, (double)b->n_rows / before, 100 * before / behind,
+           1e3 * (behind - before), 1e3 * (deep[0] - near[0]));
     return true;
+}
+
+static enum cache_format cache_by_name(const char *name)
+{
+    static const char *const names[] = {"f16", "f32", "q8_0", "q4_0"}; /* as in enum cache_format */
+    int i = CACHE_Q4_0;
+    while (i > CACHE_F16 && strcmp(name, names[i]) != 0)
+        i--;
+    return (enum cache_format)i;
 }
 
 static bool read_options(int n, char **words, struct bench *b)
@@ -160,6 +169,8 @@ static bool read_options(int n, char **words, struct bench *b)
             b->n_threads = strtoull(value, NULL, 10);
         else if (strcmp(words[i], "--isa") == 0)
             b->isa = value;
+        else if (strcmp(words[i], "--kv") == 0)
+            b->format = cache_by_name(value);
         else if (strcmp(words[i], "--attention") == 0)
             b->form = strcmp(value, "expanded") == 0   ? ATTENTION_EXPANDED
                       : strcmp(value, "absorbed") == 0 ? ATTENTION_ABSORBED
@@ -177,7 +188,7 @@ int main(int n, char **words)
     if (!read_options(n, words, &bench)) {
         fprintf(stderr,
                 "usage: %s -m MODEL [-d DEPTH] [-p ROWS] [-r RUNS] [-t THREADS] [--isa NAME]\n"
-                "       [--attention auto|absorbed|expanded]\n",
+                "       [--attention auto|absorbed|expanded] [--kv f16|f32|q8_0|q4_0]\n",
                 words[0]);
         return 2;
     }

@@ -203,8 +203,10 @@ enum fathom_attention { FATHOM_ATTENTION_AUTO, FATHOM_ATTENTION_ABSORBED, FATHOM
 enum fathom_cache {
     FATHOM_CACHE_DEFAULT,
     FATHOM_CACHE_F16,
-    FATHOM_CACHE_F32
-}; /* default: f16; f32 in exact models */
+    FATHOM_CACHE_F32,
+    FATHOM_CACHE_Q8_0, /* 17 bytes for 32 of f16 */
+    FATHOM_CACHE_Q4_0  /* 9 bytes for 32 of f16 */
+};                     /* default: f16; f32 in exact models */
 
 /* Where weights lie that no rule speaks of. */
 enum fathom_load {
@@ -247,7 +249,7 @@ struct fathom_model_info {
     uint32_t n_threads;
     bool exceeds_memory;   /* not all weights are held at once: some are read from disk while computing */
     uint64_t weight_bytes; /* of all tensors that are used */
-    uint64_t cache_bytes_token; /* of one position in the f16 cache, over all layers */
+    uint64_t cache_bytes_token; /* of one position, over all layers, in a session that asks for no cache */
 };
 FATHOM_API struct fathom_model_info fathom_model_info(const struct fathom_model *model);
 

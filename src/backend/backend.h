@@ -18,7 +18,25 @@
 
 /* ---- what a step is made of ---- */
 
-enum cache_format { CACHE_F16, CACHE_F32 };
+/* Numbers of a cache. The quantized ones are the weight formats of these names: 32 numbers share a scale. */
+enum cache_format { CACHE_F16, CACHE_F32, CACHE_Q8_0, CACHE_Q4_0 };
+
+static inline enum format cache_numbers(enum cache_format format)
+{
+    static const enum format numbers[] = {[CACHE_F16] = FORMAT_F16,
+                                          [CACHE_F32] = FORMAT_F32,
+                                          [CACHE_Q8_0] = FORMAT_Q8_0,
+                                          [CACHE_Q4_0] = FORMAT_Q4_0};
+    return numbers[format];
+}
+
+/* Bytes of one position in one layer; what is less than a block is filled up with zeros. */
+static inline size_t cache_row_bytes(const struct geometry *geometry, enum cache_format format)
+{
+    const struct format_info *info = format_info(cache_numbers(format));
+    size_t n_blocks = (geometry_cache_values(geometry) + info->block_values - 1) / info->block_values;
+    return n_blocks * info->block_bytes;
+}
 
 /* One session's latents and rotary keys, [layer][position][latent_rank + head_rotary], wherever the backend
  * keeps them. Which positions hold anything is known to model/cache.h. */
@@ -183,7 +201,8 @@ struct backend {
 
     /* Cache bytes. Positions are 0 .. n_positions - 1; memory is taken as they are written. truncate() gives
      * memory beyond the first n back. copy, export and import move whole positions; exported bytes are
-     * [position][layer][values] in the cache's format, cache_position_bytes() each. */
+     * [position][layer][values] in the cache's format, cache_position_bytes() each. Two caches between which
+     * positions are copied are of one format. */
     struct cache *(*cache_create)(struct backend *backend, enum cache_format format, size_t n_positions,
                                   struct error *err);
     void (*cache_free)(struct backend *backend, struct cache *cache);

@@ -31,21 +31,13 @@ struct timing {
 
 /* ---- the file ---- */
 
-static enum format cache_format(const struct computation *computation)
+static enum format cache_numbers_of(const struct computation *computation)
 {
-    switch ((enum fathom_cache)computation->cache) {
-    case FATHOM_CACHE_DEFAULT:
-        return computation->exact ? FORMAT_F32 : FORMAT_F16;
-    case FATHOM_CACHE_F32:
-        return FORMAT_F32;
-    default:
-        return FORMAT_F16;
-    }
-}
-
-const char *bench_cache_name(const struct computation *computation)
-{
-    return cache_format(computation) == FORMAT_F32 ? "f32" : "f16";
+    static const enum format formats[] = {[FATHOM_CACHE_F16] = FORMAT_F16,
+                                          [FATHOM_CACHE_F32] = FORMAT_F32,
+                                          [FATHOM_CACHE_Q8_0] = FORMAT_Q8_0,
+                                          [FATHOM_CACHE_Q4_0] = FORMAT_Q4_0};
+    return formats[computation_cache(computation)];
 }
 
 bool bench_model_read(const struct computation *computation, const char *path, struct bench_model *model,
@@ -64,7 +56,7 @@ bool bench_model_read(const struct computation *computation, const char *path, s
             model->prompt_products +=
                 (uint64_t)((double)sum->n_weights * (double)sum->token_bytes / (double)sum->n_bytes);
     }
-    model->cache_position_bytes = inspection_cache_bytes(&inspection, cache_format(computation));
+    model->cache_position_bytes = inspection_cache_bytes(&inspection, cache_numbers_of(computation));
     inspection_close(&inspection);
     return true;
 }

@@ -24,6 +24,5 @@ bool bench_time(const struct bench_work *work, const struct computation *computa
 /* The figures of a file alone, without the tests. */
 bool bench_model_read(const struct computation *computation, const char *path, struct bench_model *model,
                       struct error *err);
-const char *bench_cache_name(const struct computation *computation); /* "f16" */
 
 #endif

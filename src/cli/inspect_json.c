@@ -110,8 +110,7 @@ static json_t *cache_value(const struct inspection *inspection)
     static const char *const names[] = {"f32", "f16", "q8_0", "q4_0"};
     json_t *cache = json_object();
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (inspection_cache_bytes(inspection, formats[i]) > 0)
-            set_number(cache, names[i], inspection_cache_bytes(inspection, formats[i]));
+        set_number(cache, names[i], inspection_cache_bytes(inspection, formats[i]));
     return cache;
 }
 

@@ -2,6 +2,7 @@
 /* inspect_model.c - adding a model up by its parts. */
 #include "cli/inspect_model.h"
 
+#include "base/bytes.h"
 #include "weights/config.h"
 
 static void add(struct part_sum *sum, const struct gguf_tensor *tensor, uint64_t read_bytes)
@@ -49,8 +50,6 @@ void inspection_close(struct inspection *inspection)
 
 uint64_t inspection_cache_bytes(const struct inspection *inspection, enum format format)
 {
-    uint32_t values = geometry_cache_values(&inspection->geometry);
-    if (values % format_info(format)->block_values != 0)
-        return 0;
+    size_t values = round_up(geometry_cache_values(&inspection->geometry), format_info(format)->block_values);
     return (uint64_t)inspection->geometry.n_layers * format_row_bytes(format, values);
 }

@@ -26,7 +26,7 @@ struct inspection {
 bool inspection_open(struct inspection *inspection, const char *path, struct error *err);
 void inspection_close(struct inspection *inspection);
 
-/* Bytes that the attention cache keeps for a token in a format, all layers; 0 where its blocks do not fit. */
+/* Bytes that the attention cache keeps for a token in a format, all layers. */
 uint64_t inspection_cache_bytes(const struct inspection *inspection, enum format format);
 
 void inspection_show(const struct inspection *inspection, bool tensors, bool colour, struct buffer *page);

@@ -121,11 +121,9 @@ static void show_geometry(const struct inspection *inspection, struct buffer *pa
     label(page, "cache");
     static const enum format formats[] = {FORMAT_F32, FORMAT_F16, FORMAT_Q8_0, FORMAT_Q4_0};
     static const char *const names[] = {"f32", "f16", "q8_0", "q4_0"};
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
-        uint64_t n_bytes = inspection_cache_bytes(inspection, formats[i]);
-        if (n_bytes > 0)
-            buffer_append_format(page, "%s%s in %s", i > 0 ? ", " : "", amount_bytes(n_bytes).text, names[i]);
-    }
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        buffer_append_format(page, "%s%s in %s", i > 0 ? ", " : "",
+                             amount_bytes(inspection_cache_bytes(inspection, formats[i])).text, names[i]);
     buffer_append_text(page, " a token\n");
 }
 

@@ -105,7 +105,7 @@ static bool plan_model(const struct plan_settings *settings, const char *path, s
             .plan = &work.plan,
             .machine = &work.machine,
             .file = &work.file,
-            .cache_name = plan_cache_of(&settings->computation) == CACHE_F32 ? "f32" : "f16",
+            .cache_name = computation_cache_name(&settings->computation),
             .drive_silence = work.drive_silence.text[0] != '\0' ? work.drive_silence.text : NULL};
         if (settings->json)
             ok = plan_json(&view, page, err);

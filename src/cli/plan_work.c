@@ -11,9 +11,11 @@
 
 enum cache_format plan_cache_of(const struct computation *computation)
 {
-    enum fathom_cache cache = (enum fathom_cache)computation->cache;
-    bool is_f32 = cache == FATHOM_CACHE_F32 || (cache == FATHOM_CACHE_DEFAULT && computation->exact);
-    return is_f32 ? CACHE_F32 : CACHE_F16;
+    static const enum cache_format formats[] = {[FATHOM_CACHE_F16] = CACHE_F16,
+                                                [FATHOM_CACHE_F32] = CACHE_F32,
+                                                [FATHOM_CACHE_Q8_0] = CACHE_Q8_0,
+                                                [FATHOM_CACHE_Q4_0] = CACHE_Q4_0};
+    return formats[computation_cache(computation)];
 }
 
 static bool read_rules(struct plan_work *work, const struct option_list *place, struct error *err)

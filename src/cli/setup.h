@@ -36,6 +36,10 @@ struct computation { /* zeroed: the defaults */
 
 extern const struct option computation_options[]; /* into struct computation */
 
+/* The cache's format, never the default, and its name as --kv takes it. */
+enum fathom_cache computation_cache(const struct computation *computation);
+const char *computation_cache_name(const struct computation *computation);
+
 struct fathom_model *computation_open(const struct computation *computation, const char *path,
                                       struct fathom_error *err);
 /* `n_context` positions where -c says nothing; 0: as many as memory was planned for. */

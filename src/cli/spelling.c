@@ -10,10 +10,15 @@
 
 /* Names that KTransformers (gguf_path to force_think) and llama.cpp (the rest) use. */
 static const struct alias aliases[] = {
-    {"gguf-path", "model", NULL},     {"cpu-infer", "threads", NULL},
-    {"cache-lens", "ctx-size", NULL}, {"total-context", "ctx-size", NULL},
-    {"temperature", "temp", NULL},    {"force-think", "think", "force"},
-    {"ctx", "ctx-size", NULL},        {"n-predict", "max-new-tokens", NULL},
+    {"gguf-path", "model", NULL},
+    {"cpu-infer", "threads", NULL},
+    {"cache-lens", "ctx-size", NULL},
+    {"total-context", "ctx-size", NULL},
+    {"temperature", "temp", NULL},
+    {"force-think", "think", "force"},
+    {"cache-q4", "kv", "q4_0"},
+    {"ctx", "ctx-size", NULL},
+    {"n-predict", "max-new-tokens", NULL},
 };
 
 static const struct {
@@ -21,7 +26,6 @@ static const struct {
 } refusals[] = {
     {"gpu", "not built yet; everything runs on the CPU"},
     {"no-graph", "not built yet; everything runs on the CPU"},
-    {"cache-q4", "not built yet; --kv takes f16 and f32"},
     {"model-path", "a GGUF file holds its own configuration and tokenizer; give that file with -m"},
     {"optimize-config-path", "there are no rule files; leave it out, a GGUF file given with -m is enough"},
 };

@@ -60,6 +60,10 @@ enum cache_format cache_format_of(const struct fathom_model *model, enum fathom_
         return CACHE_F16;
     case FATHOM_CACHE_F32:
         return CACHE_F32;
+    case FATHOM_CACHE_Q8_0:
+        return CACHE_Q8_0;
+    case FATHOM_CACHE_Q4_0:
+        return CACHE_Q4_0;
     case FATHOM_CACHE_DEFAULT:
         break;
     }
@@ -214,6 +218,6 @@ struct fathom_model_info fathom_model_info(const struct fathom_model *model)
         .exceeds_memory = model->plan.exceeds_memory,
         .n_threads = (uint32_t)team_size(model->team),
         .weight_bytes = model->weights.n_bytes,
-        .cache_bytes_token = model->backend->cache_position_bytes(model->backend, CACHE_F16),
+        .cache_bytes_token = model->backend->cache_position_bytes(model->backend, model->cache),
     };
 }

@@ -54,6 +54,9 @@ struct kernels {
     void (*exponential)(const float *x, float *out, size_t n);
     void (*f16_to_float)(const uint16_t *x, float *out, size_t n);
     void (*float_to_f16)(const float *x, uint16_t *out, size_t n);
+    /* blocks of n values, whole ones, as quant/decode.h says */
+    void (*q8_0_to_float)(const void *blocks, float *out, size_t n);
+    void (*q4_0_to_float)(const void *blocks, float *out, size_t n);
 
     struct attend_kernels attend_float; /* attention over floats */
     struct attend_kernels attend;       /* over the words that this level multiplies fastest */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* encode.c - the dispatch, the float formats, and Q8_0 with the bits of ggml's reference (MIT).
+/* encode.c - the dispatch, the float formats, and Q8_0 and Q4_0 with the bits of ggml's reference (MIT).
  *
  * That reference divides in float32, multiplies with the reciprocal of the
  * scale before it is rounded to binary16, and rounds codes half away from
- * zero; the `gguf` Python package does the same. */
+ * zero (Q8_0) or up (Q4_0); the `gguf` Python package does the same. */
 #include "quant/encode.h"
 
 #include <assert.h>
@@ -31,6 +31,26 @@ static void encode_q8_0(const float *values, void *bytes)
         block->codes[i] = (uint8_t)rounded_code(values[i] * inverse);
 }
 
+/* The largest value, sign and all, is code 0, which stands for -8. */
+static void encode_q4_0(const float *values, void *bytes)
+{
+    struct block_q4_0 *block = bytes;
+    float largest = values[0];
+
+    for (int i = 1; i < BLOCK_SMALL; i++)
+        if (fabsf(values[i]) > fabsf(largest))
+            largest = values[i];
+    float scale = largest / -8.0f;
+    double inverse = (double)inverse_scale(scale);
+
+    store_u16(block->scale, float_to_f16(scale));
+    for (int i = 0; i < BLOCK_SMALL / 2; i++) {
+        int low = nearest_code((float)floor((double)values[i] * inverse + 8.5), 0, 15);
+        int high = nearest_code((float)floor((double)values[i + BLOCK_SMALL / 2] * inverse + 8.5), 0, 15);
+        block->codes[i] = (uint8_t)(low | high << 4);
+    }
+}
+
 bool encode_supported(enum format format)
 {
     switch (format) {
@@ -38,6 +58,7 @@ bool encode_supported(enum format format)
     case FORMAT_F16:
     case FORMAT_BF16:
     case FORMAT_Q8_0:
+    case FORMAT_Q4_0:
     case FORMAT_Q4_K:
     case FORMAT_Q6_K:
         return true;
@@ -73,6 +94,9 @@ void encode_row(enum format format, const float *values, void *blocks, size_t n_
         break;
     case FORMAT_Q8_0:
         encode_blocks(encode_q8_0, values, to, info, n_values);
+        break;
+    case FORMAT_Q4_0:
+        encode_blocks(encode_q4_0, values, to, info, n_values);
         break;
     case FORMAT_Q4_K:
         encode_blocks(encode_q4_k, values, to, info, n_values);

@@ -66,24 +66,12 @@ static bool set_budget(struct planner *planner, struct error *err)
     return true;
 }
 
-static uint64_t cache_value_bytes(enum cache_format format)
-{
-    switch (format) {
-    case CACHE_F16:
-        return sizeof(uint16_t);
-    case CACHE_F32:
-        break;
-    }
-    return sizeof(float);
-}
-
 static void set_sizes(struct planner *planner)
 {
     const struct plan_request *request = planner->request;
     struct plan *plan = planner->plan;
-    plan->cache_token_bytes = planner->geometry->n_layers *
-                              (uint64_t)geometry_cache_values(planner->geometry) *
-                              cache_value_bytes(request->cache);
+    plan->cache_token_bytes =
+        planner->geometry->n_layers * (uint64_t)cache_row_bytes(planner->geometry, request->cache);
     plan->step_bytes =
         cpu_footprint(planner->geometry, request->chunk_tokens, request->machine->n_threads, request->exact);
     plan->words_bytes = (uint64_t)planner->geometry->n_vocabulary * WORD_BYTES;

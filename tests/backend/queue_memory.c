@@ -243,8 +243,7 @@ static void cache_copy(struct backend *backend, struct cache *to, const struct c
 static size_t cache_position_bytes(const struct backend *backend, enum cache_format format)
 {
     const struct geometry *geometry = &((const struct queue *)backend)->geometry;
-    size_t value_bytes = format == CACHE_F16 ? sizeof(uint16_t) : sizeof(float);
-    return (size_t)geometry->n_layers * geometry_cache_values(geometry) * value_bytes;
+    return geometry->n_layers * cache_row_bytes(geometry, format);
 }
 
 static void run_cache_export(struct queue *queue, void *payload)

@@ -181,12 +181,11 @@ static void refusals(void **state)
         {"-ry", "-r takes no value"},
         {"--force_think=1", "--force_think takes no value"},
         {"--gpu 24G", "--gpu: not built yet; everything runs on the CPU"},
-        {"--cache_q4", "--cache_q4: not built yet; --kv takes f16 and f32"},
         {"--tmep 1", "no option --tmep; did you mean --temp?"},
         {"--Temp 1", "no option --Temp; did you mean --temp?"},
         {"--cpu-infre 1", "no option --cpu-infre; did you mean --cpu-infer?"},
-        {"--cache_lens 1",
-         "no option --cache_lens; 'fathom help test' lists them"}, /* there is no --ctx-size */
+        {"--total_context 1",
+         "no option --total_context; 'fathom help test' lists them"}, /* there is no --ctx-size */
         {"--unheard-of=1", "no option --unheard-of; 'fathom help test' lists them"},
         {"-temp 1", "no option -temp; did you mean --temp?"},
         {"-q", "no option -q; 'fathom help test' lists them"},

@@ -41,8 +41,7 @@ refused "from 0 to 1" run --top-p 1.5
 refused "-m: needs a value" run -m
 
 # settled, and not built yet
-for option in "--gpu 24G" --no-graph "--kv q8_0" "--kv q4_0" \
-    --cache_q4; do
+for option in "--gpu 24G" --no-graph; do
     # shellcheck disable=SC2086 # an option and its value are two words
     refused "not built yet" run $option
 done

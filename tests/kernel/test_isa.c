@@ -67,6 +67,8 @@ static void test_every_level_fills_every_entry(void **state)
         assert_non_null(kernels.exponential);
         assert_non_null(kernels.f16_to_float);
         assert_non_null(kernels.float_to_f16);
+        assert_non_null(kernels.q8_0_to_float);
+        assert_non_null(kernels.q4_0_to_float);
         assert_non_null(kernels.attend_unpack);
         assert_attends(&kernels.attend_float);
         assert_attends(&kernels.attend);

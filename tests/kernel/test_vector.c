@@ -10,6 +10,8 @@
 
 #include "base/random.h"
 #include "kernel/kernel.h"
+#include "kernel/random_blocks.h"
+#include "quant/decode.h"
 #include "quant/half.h"
 
 #include <cmocka.h> /* last: its fail() is a macro */
@@ -184,6 +186,27 @@ static void check_f16(const struct kernels *kernels)
         assert_int_equal(back[i], float_to_f16(floats[i]));
 }
 
+/* Blocks to the bits that the law gives. */
+static void check_blocks(const struct kernels *kernels)
+{
+    enum { N = 96 };
+    static uint8_t blocks[N * 2];
+    float out[N + 1], expected[N];
+    struct random random = random_seeded(37);
+    for (int round = 0; round < 200; round++) {
+        random_blocks(&random, FORMAT_Q8_0, blocks, N);
+        decode_row(FORMAT_Q8_0, blocks, expected, N);
+        out[N] = 7.0f;
+        kernels->q8_0_to_float(blocks, out, N);
+        assert_memory_equal(out, expected, sizeof expected);
+        random_blocks(&random, FORMAT_Q4_0, blocks, N);
+        decode_row(FORMAT_Q4_0, blocks, expected, N);
+        kernels->q4_0_to_float(blocks, out, N);
+        assert_memory_equal(out, expected, sizeof expected);
+        assert_true(out[N] == 7.0f);
+    }
+}
+
 /* Values that are hard to quantize: zero, tiny, huge, ties, the largest in each place. */
 static void hard_values(struct random *random, float *x, size_t n)
 {
@@ -227,6 +250,7 @@ LEVEL_TEST(check_silu_multiply)
 LEVEL_TEST(check_sums)
 LEVEL_TEST(check_exponential)
 LEVEL_TEST(check_f16)
+LEVEL_TEST(check_blocks)
 LEVEL_TEST(check_quantize)
 
 int main(void)
@@ -235,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_check_rms_norm), cmocka_unit_test(test_check_silu_multiply),
         cmocka_unit_test(test_check_sums),     cmocka_unit_test(test_check_exponential),
         cmocka_unit_test(test_check_f16),      cmocka_unit_test(test_check_quantize),
+        cmocka_unit_test(test_check_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -175,8 +175,11 @@ static void moved_positions_give_the_same_bits(void **state)
     for (enum attention_form form = ATTENTION_ABSORBED; form <= ATTENTION_EXPANDED; form++) {
         check("v3-legacy", CACHE_F16, form);
         check("v3-legacy", CACHE_F32, form);
+        check("v3-legacy", CACHE_Q8_0, form);
+        check("v3-legacy", CACHE_Q4_0, form);
     }
     check("v3-256-q4_0", CACHE_F16, ATTENTION_ABSORBED);
+    check("v3-256-q4_0", CACHE_Q4_0, ATTENTION_ABSORBED);
 }
 
 /* Exported bytes are [position][layer][values]: one position's stand alone, and are the same wherever the
@@ -191,6 +194,9 @@ static void exported_positions_stand_alone(void **state)
     size_t n_bytes = talk.position_bytes;
     assert_int_equal(n_bytes, (size_t)g->n_layers * (g->latent_rank + g->head_rotary) * 2);
     assert_int_equal(backend->cache_position_bytes(backend, CACHE_F32), 2 * n_bytes);
+    size_t n_blocks = (g->latent_rank + g->head_rotary + 31) / 32; /* the last one filled up */
+    assert_int_equal(backend->cache_position_bytes(backend, CACHE_Q8_0), g->n_layers * n_blocks * 34);
+    assert_int_equal(backend->cache_position_bytes(backend, CACHE_Q4_0), g->n_layers * n_blocks * 18);
     uint8_t *all = malloc(N_TOKENS * n_bytes), *one = malloc(n_bytes + 1);
     assert_true(all != NULL && one != NULL);
     backend->cache_export(backend, talk.held.bytes, 0, N_TOKENS, all);

@@ -27,12 +27,13 @@ static void check_against_oracle(enum format format)
     oracle_close(&oracle);
 }
 
-static void f16_bf16_q8_0_match_the_oracle(void **state)
+static void plain_formats_match_the_oracle(void **state)
 {
     (void)state;
     check_against_oracle(FORMAT_F16);
     check_against_oracle(FORMAT_BF16);
     check_against_oracle(FORMAT_Q8_0);
+    check_against_oracle(FORMAT_Q4_0);
 }
 
 static void f32_is_copied(void **state)
@@ -44,13 +45,13 @@ static void f32_is_copied(void **state)
     assert_memory_equal(bytes + 1, values, sizeof values);
 }
 
-static void only_six_are_supported(void **state)
+static void only_seven_are_supported(void **state)
 {
     (void)state;
     int n = 0;
     for (int i = 0; i < FORMAT_COUNT; i++)
         n += encode_supported((enum format)i);
-    assert_int_equal(n, 6);
+    assert_int_equal(n, 7);
     assert_true(encode_supported(FORMAT_Q4_K) && encode_supported(FORMAT_Q6_K));
     assert_false(encode_supported(FORMAT_Q5_K));
 }
@@ -92,9 +93,9 @@ static void encode_and_decode(enum format format, const float x[256], float back
 static void small_rows_become_zero(void **state)
 {
     (void)state;
-    const enum format formats[] = {FORMAT_Q8_0, FORMAT_Q4_K, FORMAT_Q6_K};
+    const enum format formats[] = {FORMAT_Q8_0, FORMAT_Q4_0, FORMAT_Q4_K, FORMAT_Q6_K};
     const float sizes[] = {0.0f, -0.0f, 0x1p-149f, 0x1p-120f, 1e-20f};
-    for (int f = 0; f < 3; f++) {
+    for (int f = 0; f < 4; f++) {
         for (int s = 0; s < 5; s++) {
             float x[256], back[256];
             for (int i = 0; i < 256; i++)
@@ -152,16 +153,17 @@ static void odd_rows_stay_close(void **state)
 static void extreme_rows_end(void **state)
 {
     (void)state;
-    const enum format formats[] = {FORMAT_F16, FORMAT_BF16, FORMAT_Q8_0, FORMAT_Q4_K, FORMAT_Q6_K};
+    const enum format formats[] = {FORMAT_F16,  FORMAT_BF16, FORMAT_Q8_0,
+                                   FORMAT_Q4_0, FORMAT_Q4_K, FORMAT_Q6_K};
     const float sizes[] = {FLT_MAX, INFINITY, NAN, 1e10f, 0x1p-126f};
-    for (int f = 0; f < 5; f++) {
+    for (int f = 0; f < 6; f++) {
         for (int s = 0; s < 5; s++) {
             float x[256], back[256];
             fill_exactly(x, 256, 1);
             x[17] = sizes[s];
             x[200] = -sizes[s];
             encode_and_decode(formats[f], x, back);
-            if (f >= 3 && sizes[s] == 1e10f)
+            if (f >= 4 && sizes[s] == 1e10f)
                 assert_true(isfinite(back[17]) && back[17] > 1e6f && back[200] < -1e6f);
         }
     }
@@ -170,9 +172,9 @@ static void extreme_rows_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(f16_bf16_q8_0_match_the_oracle),
+        cmocka_unit_test(plain_formats_match_the_oracle),
         cmocka_unit_test(f32_is_copied),
-        cmocka_unit_test(only_six_are_supported),
+        cmocka_unit_test(only_seven_are_supported),
         cmocka_unit_test(searched_blocks_are_the_same_everywhere),
         cmocka_unit_test(small_rows_become_zero),
         cmocka_unit_test(grids_are_found),

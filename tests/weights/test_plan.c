@@ -84,10 +84,16 @@ static void r1_has_its_published_sizes(void **state)
     assert_true(plan.needed_bytes == plan.cache_bytes + plan.step_bytes + plan.words_bytes);
     plan_release(&plan);
 
-    request.cache = CACHE_F32;
-    plan = made(&request);
-    assert_int_equal(plan.cache_token_bytes, 61 * 576 * 4);
-    plan_release(&plan);
+    static const struct {
+        enum cache_format format;
+        uint64_t row_bytes;
+    } caches[] = {{CACHE_F32, 576 * 4}, {CACHE_Q8_0, 18 * 34}, {CACHE_Q4_0, 18 * 18}};
+    for (size_t i = 0; i < sizeof caches / sizeof *caches; i++) {
+        request.cache = caches[i].format;
+        plan = made(&request);
+        assert_int_equal(plan.cache_token_bytes, 61 * caches[i].row_bytes);
+        plan_release(&plan);
+    }
 }
 
 /* ---- machines ---- */

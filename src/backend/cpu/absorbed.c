@@ -32,7 +32,7 @@ struct absorbed take_absorbed(struct pieces *pieces, const struct geometry *g, s
     const size_t n_values = geometry_cache_values(g), n_lanes = n_bundles_of(n_heads) * ATTEND_LANES;
     struct absorbed a;
     a.panels = take_floats(pieces, n_lanes * n_values);
-    a.block = take_floats(pieces, ATTENTION_BLOCK * n_values);
+    a.block = take_floats(pieces, ATTENTION_BLOCK * n_values + CACHE_BLOCK);
     a.keys = take_floats(pieces, ATTENTION_BLOCK * n_values);
     a.values = take_floats(pieces, (size_t)ATTENTION_BLOCK * g->latent_rank);
     a.workbench = take_workbench(pieces);

@@ -39,7 +39,7 @@ static struct expanded lay_out(const struct geometry *g, size_t n_rows, struct p
     x.key_panels = take_floats(pieces, round_up(g->head_plain, ATTEND_LANES) * rank);
     x.value_panels = take_floats(pieces, round_up(g->head_value, ATTEND_LANES) * rank);
     x.queries = take_floats(pieces, n_bundles * ATTEND_LANES * n_query);
-    x.latents = take_floats(pieces, (size_t)ATTENTION_BLOCK * geometry_cache_values(g));
+    x.latents = take_floats(pieces, (size_t)ATTENTION_BLOCK * geometry_cache_values(g) + CACHE_BLOCK);
     x.packed = take_floats(pieces, (size_t)ATTENTION_BLOCK * rank);
     x.plain = take_floats(pieces, ATTENTION_BLOCK * round_up(g->head_plain, ATTEND_LANES));
     x.keys = take_floats(pieces, ATTENTION_BLOCK * n_query);

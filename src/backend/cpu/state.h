@@ -199,7 +199,9 @@ void cpu_cache_export(struct backend *backend, const struct cache *cache, size_t
                       void *bytes);
 void cpu_cache_import(struct backend *backend, struct cache *cache, size_t first, size_t n,
                       const void *bytes);
-/* n positions of a layer as floats, [position][latent_rank + rotary]: in place, or converted into `block`. */
+/* n positions of a layer as floats, [position][latent_rank + rotary]: in place, or converted into `block`,
+ * which has room for CACHE_BLOCK - 1 floats more. */
+#define CACHE_BLOCK 32 /* numbers that share a scale in the quantized formats */
 const float *cpu_cache_read(const struct cpu *cpu, const struct cache *cache, uint32_t layer, size_t first,
                             size_t n, float *block);
 

@@ -18,6 +18,8 @@ void avx2_scale_add(float a, float *y, float b, const float *x, size_t n);
 void avx2_exponential(const float *x, float *out, size_t n);
 void avx2_f16_to_float(const uint16_t *x, float *out, size_t n);
 void avx2_float_to_f16(const float *x, uint16_t *out, size_t n);
+void avx2_q8_0_to_float(const void *blocks, float *out, size_t n);
+void avx2_q4_0_to_float(const void *blocks, float *out, size_t n);
 
 void avx2_attend_product(const struct attend_product *product);
 void avx2_attend_weigh(const struct attend_weigh *weigh);

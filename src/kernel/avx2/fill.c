@@ -16,6 +16,8 @@ void avx2_fill(struct kernels *kernels)
     kernels->exponential = avx2_exponential;
     kernels->f16_to_float = avx2_f16_to_float;
     kernels->float_to_f16 = avx2_float_to_f16;
+    kernels->q8_0_to_float = avx2_q8_0_to_float;
+    kernels->q4_0_to_float = avx2_q4_0_to_float;
     kernels->attend_float.product = avx2_attend_product;
     kernels->attend_float.weigh = avx2_attend_weigh;
     kernels->attend_float.sum = avx2_attend_sum;

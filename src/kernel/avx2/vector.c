@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "kernel/avx2/exponential.h"
+#include "quant/blocks.h"
 
 #define LANES 8
 
@@ -170,4 +171,40 @@ void avx2_float_to_f16(const float *x, uint16_t *out, size_t n)
     }
     for (; i < n; i++)
         out[i] = _cvtss_sh(x[i], _MM_FROUND_TO_NEAREST_INT);
+}
+
+/* Eight codes times the scale. */
+static inline void store_scaled(float *out, __m128i codes, __m256 scale)
+{
+    _mm256_storeu_ps(out, _mm256_mul_ps(scale, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(codes))));
+}
+
+static inline void store_sixteen(float *out, __m128i codes, __m256 scale)
+{
+    store_scaled(out, codes, scale);
+    store_scaled(out + LANES, _mm_unpackhi_epi64(codes, codes), scale);
+}
+
+void avx2_q8_0_to_float(const void *blocks, float *out, size_t n)
+{
+    const struct block_q8_0 *block = blocks;
+    for (size_t i = 0; i < n; i += BLOCK_SMALL, block++) {
+        const __m256 scale = _mm256_set1_ps(_cvtsh_ss(load_u16(block->scale)));
+        const __m128i *codes = (const __m128i *)(const void *)block->codes;
+        store_sixteen(out + i, _mm_loadu_si128(codes), scale);
+        store_sixteen(out + i + 2 * LANES, _mm_loadu_si128(codes + 1), scale);
+    }
+}
+
+void avx2_q4_0_to_float(const void *blocks, float *out, size_t n)
+{
+    const struct block_q4_0 *block = blocks;
+    const __m128i low = _mm_set1_epi8(15), offset = _mm_set1_epi8(8);
+    for (size_t i = 0; i < n; i += BLOCK_SMALL, block++) {
+        const __m256 scale = _mm256_set1_ps(_cvtsh_ss(load_u16(block->scale)));
+        __m128i codes = _mm_loadu_si128((const __m128i *)(const void *)block->codes);
+        __m128i first = _mm_and_si128(codes, low), second = _mm_and_si128(_mm_srli_epi16(codes, 4), low);
+        store_sixteen(out + i, _mm_sub_epi8(first, offset), scale);
+        store_sixteen(out + i + 2 * LANES, _mm_sub_epi8(second, offset), scale);
+    }
 }

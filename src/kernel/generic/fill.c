@@ -19,6 +19,8 @@ void generic_fill(struct kernels *kernels)
     kernels->exponential = generic_exponential;
     kernels->f16_to_float = generic_f16_to_float;
     kernels->float_to_f16 = generic_float_to_f16;
+    kernels->q8_0_to_float = generic_q8_0_to_float;
+    kernels->q4_0_to_float = generic_q4_0_to_float;
     kernels->attend_unpack = generic_attend_unpack;
     kernels->attend_float = (struct attend_kernels){.word_numbers = 1,
                                                     .pack_queries = generic_attend_pack_queries,

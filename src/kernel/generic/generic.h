@@ -17,6 +17,8 @@ void generic_scale_add(float a, float *y, float b, const float *x, size_t n);
 void generic_exponential(const float *x, float *out, size_t n);
 void generic_f16_to_float(const uint16_t *x, float *out, size_t n);
 void generic_float_to_f16(const float *x, uint16_t *out, size_t n);
+void generic_q8_0_to_float(const void *blocks, float *out, size_t n);
+void generic_q4_0_to_float(const void *blocks, float *out, size_t n);
 
 void generic_attend_pack_queries(const float *x, size_t stride, size_t n_lanes, size_t n, float *panel);
 void generic_attend_unpack(const float *lanes, size_t n, size_t n_lanes, float *to, size_t stride);

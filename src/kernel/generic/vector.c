@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "kernel/generic/exponential.h"
+#include "quant/decode.h"
 #include "quant/half.h"
 
 void generic_rms_norm(const float *x, const float *gain, float epsilon, float *out, size_t n)
@@ -52,4 +53,14 @@ void generic_float_to_f16(const float *x, uint16_t *out, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         out[i] = float_to_f16(x[i]);
+}
+
+void generic_q8_0_to_float(const void *blocks, float *out, size_t n)
+{
+    decode_row(FORMAT_Q8_0, blocks, out, n);
+}
+
+void generic_q4_0_to_float(const void *blocks, float *out, size_t n)
+{
+    decode_row(FORMAT_Q4_0, blocks, out, n);
 }
