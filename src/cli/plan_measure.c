@@ -90,8 +90,9 @@ static void multiply_strips(void *argument, const struct member *member)
     size_t strip_bytes = row_bytes * STRIP_ROWS, n_strips = bench->n_bytes / strip_bytes, n_done = 0;
     bool floats = format_info(bench->shape.format)->float_activations;
     double begun = clock_seconds(), now = begun;
-    for (; now - begun < PRODUCT_SECONDS; now = clock_seconds(), n_done++) {
-        size_t strip = strip_at(atomic_fetch_add(&bench->next_strip, 1), n_strips);
+    size_t strip = strip_at(atomic_fetch_add(&bench->next_strip, 1), n_strips), next;
+    for (; now - begun < PRODUCT_SECONDS; now = clock_seconds(), n_done++, strip = next) {
+        next = strip_at(atomic_fetch_add(&bench->next_strip, 1), n_strips);
         bench->kernels->product[bench->shape.format](&(struct product){
             .rows = bench->weights + strip * strip_bytes,
             .row_bytes = row_bytes,
@@ -100,6 +101,7 @@ static void multiply_strips(void *argument, const struct member *member)
             .activations = floats ? (const void *)bench->floats : bench->int8,
             .activation_bytes = floats ? n_columns * sizeof(float) : activation_row_bytes(n_columns),
             .n_tokens = bench->n_rows,
+            .next = bench->weights + next * strip_bytes,
             .out = bench->outputs + member->index * bench->n_outputs,
             .out_stride = STRIP_ROWS});
     }

@@ -55,13 +55,15 @@ static void product_of_vector(const struct cpu *cpu, const struct vector *vector
         x.int8_bytes = activation_row_bytes(weight->n_columns);
         operand_quantize(&x, &cpu->kernels, 0);
     }
-    cpu_product(cpu, &(struct product_range){.weight = weight,
-                                             .matrix = weight_matrix(weight, head),
-                                             .end = weight->n_rows,
-                                             .input = &x,
-                                             .n_tokens = 1,
-                                             .out = out,
-                                             .out_stride = weight->n_rows});
+    cpu_product(cpu, &(struct product_range){
+                         .weight = weight,
+                         .matrix = weight_matrix(weight, head),
+                         .end = weight->n_rows,
+                         .input = &x,
+                         .n_tokens = 1,
+                         .next = head + 1 < weight->n_matrices ? weight_matrix(weight, head + 1) : NULL,
+                         .out = out,
+                         .out_stride = weight->n_rows});
 }
 
 /* query over latents = key_up(head)^T * plain part; the rotary part follows as it is. */
