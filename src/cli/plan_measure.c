@@ -25,9 +25,13 @@
 #define MEMORY_SECONDS  0.15
 #define PRODUCT_SECONDS 0.02 /* of each of PRODUCT_RUNS, of which the median counts */
 #define PRODUCT_RUNS    3
-#define STRIP_ROWS      32   /* as the backend deals them out */
-#define RUN_STRIPS      64   /* that follow each other, as in an expert's matrix of 2048 rows */
-#define RUN_STRIDE      1009 /* a prime: all runs have their turn */
+/* Strips as the backend deals them out: long ones where one token reads them, which never comes back to them,
+ * and short ones for several. */
+#define STRIP_ROWS      32
+#define LONG_STRIP_ROWS 256
+#define LONG_BYTES      ((size_t)256 << 10)
+#define RUN_BYTES       ((size_t)4 << 20) /* of strips that follow each other: about an expert's matrix */
+#define RUN_STRIDE      1009              /* a prime: all runs have their turn */
 
 #define BLOCK_POSITIONS 128 /* of the cache, as attention reads them */
 
@@ -75,37 +79,58 @@ struct plan_shapes plan_shapes_of(const struct gguf *file, const struct catalog 
 
 /* ---- products ---- */
 
-/* The strips of a run follow each other, which processors guess; the runs, like experts, do not. */
-static size_t strip_at(size_t step, size_t n_strips)
+struct strips {
+    size_t n_rows; /* of one */
+    size_t n_bytes;
+    size_t n_run; /* strips that follow each other */
+    size_t n;
+};
+
+static struct strips strips_of(const struct bench *bench, size_t row_bytes)
 {
-    size_t n_runs = max_size(n_strips / RUN_STRIPS, 1);
-    size_t run = step / RUN_STRIPS * RUN_STRIDE % n_runs;
-    return (run * RUN_STRIPS + step % RUN_STRIPS) % n_strips;
+    struct strips strips = {.n_rows = STRIP_ROWS};
+    if (bench->n_rows == 1)
+        strips.n_rows =
+            max_size(min_size(LONG_STRIP_ROWS, LONG_BYTES / row_bytes) / STRIP_ROWS, 1) * STRIP_ROWS;
+    strips.n_bytes = strips.n_rows * row_bytes;
+    strips.n = bench->n_bytes / strips.n_bytes;
+    strips.n_run = min_size(max_size(RUN_BYTES / strips.n_bytes, 1), strips.n);
+    return strips;
+}
+
+/* The strips of a run follow each other, which processors guess; the runs, like experts, do not. */
+static const uint8_t *take_strip(struct bench *bench, const struct strips *strips)
+{
+    size_t step = atomic_fetch_add(&bench->next_strip, 1);
+    size_t run = step / strips->n_run * RUN_STRIDE % (strips->n / strips->n_run);
+    return bench->weights + (run * strips->n_run + step % strips->n_run) * strips->n_bytes;
 }
 
 static void multiply_strips(void *argument, const struct member *member)
 {
     struct bench *bench = argument;
     size_t n_columns = bench->shape.n_columns, row_bytes = format_row_bytes(bench->shape.format, n_columns);
-    size_t strip_bytes = row_bytes * STRIP_ROWS, n_strips = bench->n_bytes / strip_bytes, n_done = 0;
+    const struct strips strips = strips_of(bench, row_bytes);
     bool floats = format_info(bench->shape.format)->float_activations;
+    const uint8_t *strip = take_strip(bench, &strips), *next;
+    size_t n_done = 0;
     double begun = clock_seconds(), now = begun;
-    size_t strip = strip_at(atomic_fetch_add(&bench->next_strip, 1), n_strips), next;
     for (; now - begun < PRODUCT_SECONDS; now = clock_seconds(), n_done++, strip = next) {
-        next = strip_at(atomic_fetch_add(&bench->next_strip, 1), n_strips);
+        next = take_strip(bench, &strips);
         bench->kernels->product[bench->shape.format](&(struct product){
-            .rows = bench->weights + strip * strip_bytes,
+            .rows = strip,
             .row_bytes = row_bytes,
-            .n_rows = STRIP_ROWS,
+            .n_rows = strips.n_rows,
             .n_columns = n_columns,
             .activations = floats ? (const void *)bench->floats : bench->int8,
             .activation_bytes = floats ? n_columns * sizeof(float) : activation_row_bytes(n_columns),
             .n_tokens = bench->n_rows,
-            .next = bench->weights + next * strip_bytes,
+            .next = next,
             .out = bench->outputs + member->index * bench->n_outputs,
-            .out_stride = STRIP_ROWS});
+            .out_stride = strips.n_rows});
     }
-    bench->rates[member->index] = (double)(n_done * STRIP_ROWS * n_columns * bench->n_rows) / (now - begun);
+    bench->rates[member->index] =
+        (double)(n_done * strips.n_rows * n_columns * bench->n_rows) / (now - begun);
 }
 
 static int ascending(const void *a, const void *b)
