@@ -294,8 +294,10 @@ static int converse(struct room *room, struct line_source *source, const char *n
             show_note("Ctrl-C again, or Ctrl-D, leaves");
         if (result == LINE_READ && !take_line(room, &line, &err)) {
             interrupt_take();
-            command_failed(name, err.text);
-            status = room->terminal ? STATUS_DONE : STATUS_FAILED;
+            if (room->terminal)
+                terminal_write_line(stderr, err.text);
+            else
+                status = command_failed(name, err.text);
         }
         if (ferror(stdout))
             status = STATUS_FAILED;

@@ -115,13 +115,15 @@ static void append_count(struct buffer *line, const char *what, size_t n)
 
 void show_note(const char *format, ...)
 {
+    char line[1024];
     bool colour = terminal_has_colour(stderr);
     va_list arguments;
-    fputs(colour ? dim_on : "", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(line, sizeof line, format, arguments);
     va_end(arguments);
-    fputs(colour ? "\033[0m\n" : "\n", stderr);
+    fputs(colour ? dim_on : "", stderr);
+    terminal_write_line(stderr, line);
+    fputs(colour ? dim_off : "", stderr);
 }
 
 void show_turn(const struct turn *turn, size_t n_used, uint32_t n_context)

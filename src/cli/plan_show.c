@@ -195,7 +195,8 @@ static void show_forecast(const struct plan_view *view, bool colour, struct buff
     sentence(page, "answer", buffer_text(&text));
     buffer_clear(&text);
     append_speed(&text, &forecast->chunk);
-    buffer_append_format(&text, " tokens a second in the first %u", forecast->chunk_tokens);
+    buffer_append_format(&text, " tokens a second in the first %u%s", forecast->chunk_tokens,
+                         view->machine->n_rates == 0 ? ", if the cores keep up" : "");
     sentence(page, "prompt", buffer_text(&text));
     buffer_clear(&text);
     plan_sentence(view, &text);

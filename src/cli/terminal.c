@@ -3,6 +3,7 @@
 #include "cli/terminal.h"
 
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,6 +37,25 @@ unsigned terminal_columns(FILE *stream)
     if (ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         return size.ws_col;
     return 80;
+}
+
+void terminal_write_line(FILE *stream, const char *text)
+{
+    size_t columns = terminal_is(stream) ? terminal_columns(stream) : SIZE_MAX, column = 0;
+    while (*text != '\0') {
+        size_t n_bytes = strcspn(text + 1, " ") + 1, width = 0; /* a word, and the space before it */
+        for (size_t i = 0; i < n_bytes; i++)
+            width += ((unsigned char)text[i] & 0xC0) != 0x80;
+        if (column > 0 && column + width > columns) {
+            fputc('\n', stream);
+            text++, n_bytes--, width--;
+            column = 0;
+        }
+        fwrite(text, 1, n_bytes, stream);
+        text += n_bytes;
+        column += width;
+    }
+    fputc('\n', stream);
 }
 
 /* The one thing a signal handler may do is to set such a flag, so it cannot be a parameter. */

@@ -16,6 +16,8 @@
 bool terminal_is(FILE *stream);
 bool terminal_has_colour(FILE *stream);
 unsigned terminal_columns(FILE *stream); /* 80 where it is not known */
+/* A line of text, which a terminal gets broken between words, where it would break it anywhere. */
+void terminal_write_line(FILE *stream, const char *text);
 
 /* From here on the first Ctrl-C only raises a flag, so that work ends cleanly; the second ends the
  * process. */
