@@ -64,6 +64,9 @@ const struct help chat_help = {
         "stays. On an empty prompt Ctrl-C twice, or Ctrl-D, leaves.\n\n"
         "After each answer a line on standard error says how long prompt and answer were, how many tokens "
         "of the prompt were held from the turn before, how fast it went, and how full the context is.\n\n"
+        "/save keeps the tokens as well as the words, so a conversation that is loaded again goes on as it "
+        "would have: with the same seed it gets the same answers, but for what rounding changes in long "
+        "ones.\n\n"
         "When standard input is no terminal, each line is a message and nothing is prompted for. When "
         "standard output is none, only the answers go there, without their reasoning.",
     .groups = chat_groups,
