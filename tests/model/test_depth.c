@@ -8,8 +8,8 @@
 #include "opened.h"
 #include "quant/half.h"
 
-/* Ranges begin at multiples of 512: three, the last of them short. */
-#define N_TOKENS 1100
+/* Ranges begin at multiples of 1024: three, the last of them short. */
+#define N_TOKENS 2100
 #define N_LAST   3 /* compared; at positions that nothing is a multiple of */
 
 static const struct depth_case {

@@ -9,8 +9,8 @@
 /* Ranges are merged one after the other, so a row may be computed by as many members as it has ranges. What
  * one begins with and how many there are at most: a longer row has longer ranges, a power of two times this.
  */
-#define ATTENTION_RANGE  512
-#define ATTENTION_RANGES 64
+#define ATTENTION_RANGE  1024
+#define ATTENTION_RANGES 32
 
 /* The length of a row's ranges, by its number of positions alone. */
 static inline size_t range_length(size_t n_positions)
