@@ -258,13 +258,17 @@ static void show_forecast(const struct bench_forecast *f, enum grid_form form, s
     }
     grid_show(&grid, form, page);
     grid_release(&grid);
-    buffer_append_format(page, "\nIts weights take %s and this machine has room for %s: they %s.\n",
+    struct buffer text = {0};
+    buffer_append_format(&text, "Its weights take %s and this machine has room for %s: they %s.",
                          amount_bytes(f->weight_bytes).text, amount_bytes(f->room_bytes).text,
                          f->fits ? "fit" : "do not fit, so a drive is read");
     if (!f->fits && f->drive_rate == 0)
-        buffer_append_text(page, "How fast the drive reads is not known.\n");
+        buffer_append_text(&text, " How fast the drive reads is not known.");
     else if (f->sentence[0] != '\0')
-        help_wrap(page, f->sentence, 0, 0);
+        buffer_append_format(&text, " Here %s.", f->sentence);
+    buffer_append_text(page, "\n");
+    help_wrap(page, buffer_text(&text), 0, 0);
+    buffer_release(&text);
 }
 
 /* ---- conversations ---- */
