@@ -38,6 +38,8 @@ bool bench_chat_read(struct bench_chat *chat, const char *path, struct error *er
         return fail_in(err, path);
     if (!buffer_ok(&chat->text, err))
         return false;
+    if (chat->text.n_bytes == 0)
+        return fail(err, "%s: holds no message", path);
     char *end = chat->text.bytes + chat->text.n_bytes;
     for (char *line = chat->text.bytes; line != NULL && line < end;) {
         size_t n = strcspn(line, "\r\n");
