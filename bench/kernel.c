@@ -24,6 +24,7 @@ struct options {
     size_t n_columns; /* of a row */
     size_t n_tokens;
     size_t mib; /* of weights that the calls walk through; 0: one call's rows, again and again */
+    bool panel; /* the product for many tokens */
     bool csv;
     bool only_isa;
     enum isa isa;
@@ -148,9 +149,10 @@ static bool bench_format(const struct kernels *kernels, const struct options *op
         memory_free(decoded);
         return false;
     }
-    kernels->product[format](&o.product);
+    product_fn *product = (options->panel ? kernels->panel_product : kernels->product)[format];
+    product(&o.product);
     bool right = is_right(&o, format, decoded, decoded + options->n_columns);
-    double seconds = call_seconds(&o, kernels->product[format]);
+    double seconds = call_seconds(&o, product);
     if (kernels->isa == ISA_GENERIC)
         *generic_seconds = seconds;
     double weights = (double)(options->n_rows * options->n_columns);
@@ -195,6 +197,10 @@ static bool read_options(int n, char **words, struct options *options)
             options->csv = true;
             continue;
         }
+        if (strcmp(words[i], "--panel") == 0) {
+            options->panel = true;
+            continue;
+        }
         if (strcmp(words[i], "--rows") == 0)
             options->n_rows = strtoull(value, NULL, 10);
         else if (strcmp(words[i], "--columns") == 0)
@@ -222,7 +228,7 @@ int main(int n, char **words)
     if (!read_options(n, words, &options)) {
         fprintf(stderr,
                 "usage: %s [--isa NAME] [--format NAME] [--rows N] [--columns N (of 256)] [--tokens N]\n"
-                "       [--mib N] [--csv]\n",
+                "       [--mib N] [--panel] [--csv]\n",
                 words[0]);
         return 2;
     }

@@ -156,7 +156,10 @@ struct expert_batch {
     const float *inputs;    /* [row][n_hidden] normalized */
     const uint32_t *chosen; /* [row][n_experts_used] expert ids in the router's order */
     const float *weights;   /* [row][n_experts_used] */
-    float *outputs;         /* [row][n_hidden] = sum over the chosen, in order, of weight * expert(input) */
+    /* [row] which session of the step, ascending: how a row is rounded may follow from the rows of its own
+     * session, never from others. */
+    const uint32_t *sessions;
+    float *outputs; /* [row][n_hidden] = sum over the chosen, in order, of weight * expert(input) */
 };
 
 /* False: the step fails with the line written. */

@@ -37,6 +37,10 @@ struct kernels {
     enum isa isa; /* the highest level that filled the table */
     /* int8 activations; float ones where format_info says float_activations */
     product_fn *product[FORMAT_COUNT];
+    /* The same for many tokens: rows are unpacked once for all. The bits may differ from product's, by
+     * rounding; never NULL: the same function where there is no better way. */
+    product_fn *panel_product[FORMAT_COUNT];
+    uint8_t panel_tokens[FORMAT_COUNT]; /* from this number of tokens on it is the faster of the two */
     /* float activations on decoded weights: the law, for --exact; the same bits on every level */
     product_fn *product_exact[FORMAT_COUNT];
 

@@ -325,6 +325,7 @@ static bool cross(void *owner, const struct expert_batch *batch, struct error *e
                                             .inputs = queue->inputs,
                                             .chosen = queue->chosen,
                                             .weights = queue->weighting,
+                                            .sessions = batch->sessions,
                                             .outputs = queue->outputs};
     crossing->err = err;
     pthread_t thread;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_product.c - every product of the table, on every instruction set of this machine, against the law.
+/* test_product.c - every product of the table, for few tokens and for many, on every instruction set of this
+ * machine, against the law.
  *
  * Rows end where a page without access begins, so a kernel that reads past the last block dies here. The
  * gaps between an activation row's planes hold NaN. Seeds are fixed and printed by a failure. */
@@ -7,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,7 +19,7 @@
 
 #include <cmocka.h> /* last: its fail() is a macro */
 
-#define MOST_ROWS    9
+#define MOST_ROWS    35
 #define MOST_TOKENS  17
 #define MOST_COLUMNS 7168
 
@@ -123,8 +125,14 @@ static void check_against_law(const struct operands *o, const float *out, const 
     }
 }
 
-/* Calls `check` with the table of every level of this machine. */
-static void each_level(void (*check)(const struct kernels *kernels))
+/* One of the two products of each format. */
+struct products {
+    const char *name;
+    product_fn *const *of; /* [FORMAT_COUNT] */
+};
+
+/* Calls `check` with both products of every level of this machine. */
+static void each_level(void (*check)(const struct products *products))
 {
     for (int isa = 0; isa < ISA_COUNT; isa++) {
         struct kernels kernels;
@@ -133,11 +141,17 @@ static void each_level(void (*check)(const struct kernels *kernels))
             continue;
         }
         assert_true(kernels_fill(&kernels, (enum isa)isa, NULL));
-        check(&kernels);
+        char name[64];
+        const struct products few = {isa_name((enum isa)isa), kernels.product};
+        const struct products many = {name, kernels.panel_product};
+        snprintf(name, sizeof name, "%s, panels", isa_name((enum isa)isa));
+        check(&few);
+        if (memcmp(kernels.product, kernels.panel_product, sizeof kernels.product) != 0)
+            check(&many);
     }
 }
 
-static void check_columns(const struct kernels *kernels)
+static void check_columns(const struct products *products)
 {
     static const size_t columns[] = {32, 64, 96, 256, 352, 512, 1408, 1536, 7168};
     struct random random = random_seeded(11);
@@ -150,8 +164,8 @@ static void check_columns(const struct kernels *kernels)
                 continue;
             make_operands(&o, (enum format)format, columns[i], &random);
             struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, out);
-            kernels->product[format](&p);
-            check_against_law(&o, out, isa_name(kernels->isa));
+            products->of[format](&p);
+            check_against_law(&o, out, products->name);
             release_operands(&o);
         }
     }
@@ -164,7 +178,7 @@ static void test_products_follow_the_law(void **state)
 }
 
 /* F32, F16 and BF16 rows may have any number of columns. */
-static void check_odd_columns(const struct kernels *kernels)
+static void check_odd_columns(const struct products *products)
 {
     struct random random = random_seeded(12);
     for (size_t n_columns = 1; n_columns < 80; n_columns++) {
@@ -173,8 +187,8 @@ static void check_odd_columns(const struct kernels *kernels)
             float out[MOST_TOKENS * MOST_ROWS];
             make_operands(&o, (enum format)format, n_columns, &random);
             struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, out);
-            kernels->product[format](&p);
-            check_against_law(&o, out, isa_name(kernels->isa));
+            products->of[format](&p);
+            check_against_law(&o, out, products->name);
             release_operands(&o);
         }
     }
@@ -187,7 +201,7 @@ static void test_float_rows_of_any_length(void **state)
 }
 
 /* One output alone, with rows and tokens at other places, and a hint at unreadable rows: the same bits. */
-static void check_company(const struct kernels *kernels)
+static void check_company(const struct products *products)
 {
     static const size_t columns[] = {256, 352, 1408};
     struct random random = random_seeded(13);
@@ -200,22 +214,22 @@ static void check_company(const struct kernels *kernels)
                 continue;
             make_operands(&o, (enum format)format, columns[i], &random);
             struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, whole);
-            kernels->product[format](&p);
-            for (size_t n_rows = 1; n_rows <= MOST_ROWS; n_rows++) {
-                for (size_t n_tokens = 1; n_tokens <= MOST_TOKENS; n_tokens++) {
+            products->of[format](&p);
+            for (size_t n_rows = 1; n_rows <= MOST_ROWS; n_rows += 1 + n_rows / 4) {
+                for (size_t n_tokens = 1; n_tokens <= MOST_TOKENS; n_tokens += 1 + n_tokens / 4) {
                     size_t row = MOST_ROWS - n_rows, token = MOST_TOKENS - n_tokens;
                     p = product_of(&o, n_rows, n_tokens, part);
                     p.rows = o.weights.rows + row * o.row_bytes;
                     p.activations = o.activations + token * o.activation_bytes;
                     p.next = o.weights.pages + o.weights.n_bytes;
-                    kernels->product[format](&p);
+                    products->of[format](&p);
                     for (size_t t = 0; t < n_tokens; t++)
                         for (size_t r = 0; r < n_rows; r++)
                             if (float_to_bits(part[t * MOST_ROWS + r]) !=
                                 float_to_bits(whole[(token + t) * MOST_ROWS + row + r]))
                                 fail_msg("%s %s, %zu columns: %zu rows, %zu tokens: other bits",
-                                         isa_name(kernels->isa), format_info((enum format)format)->name,
-                                         columns[i], n_rows, n_tokens);
+                                         products->name, format_info((enum format)format)->name, columns[i],
+                                         n_rows, n_tokens);
                 }
             }
             release_operands(&o);
@@ -230,7 +244,7 @@ static void test_bits_do_not_depend_on_company(void **state)
 }
 
 /* Blocks of one byte throughout, and activations of the largest size: no sum inside may overflow. */
-static void check_extremes(const struct kernels *kernels)
+static void check_extremes(const struct products *products)
 {
     static const uint8_t bytes[] = {0x00, 0xFF, 0x80, 0x7F, 0xF0, 0x0F};
     struct random random = random_seeded(14);
@@ -253,8 +267,8 @@ static void check_extremes(const struct kernels *kernels)
                 activation_encode(x, o.activations + token * o.activation_bytes, 512);
             }
             struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, out);
-            kernels->product[format](&p);
-            check_against_law(&o, out, isa_name(kernels->isa));
+            products->of[format](&p);
+            check_against_law(&o, out, products->name);
             release_operands(&o);
         }
     }
@@ -267,7 +281,7 @@ static void test_extreme_blocks_do_not_overflow(void **state)
 }
 
 /* A row of zeros, and values that quantize to a scale of zero, give zero and not NaN. */
-static void check_zero(const struct kernels *kernels)
+static void check_zero(const struct products *products)
 {
     struct random random = random_seeded(15);
     for (int format = FORMAT_Q8_0; format < FORMAT_COUNT; format++) {
@@ -277,7 +291,7 @@ static void check_zero(const struct kernels *kernels)
         for (size_t token = 0; token < MOST_TOKENS; token++)
             activation_encode(x, o.activations + token * o.activation_bytes, 512);
         struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, out);
-        kernels->product[format](&p);
+        products->of[format](&p);
         for (size_t i = 0; i < MOST_TOKENS * MOST_ROWS; i++)
             assert_true(out[i] == 0.0f);
         release_operands(&o);
@@ -291,7 +305,7 @@ static void test_zero_activations_give_zero(void **state)
 }
 
 /* Only out[token][row] is written. */
-static void check_stride(const struct kernels *kernels)
+static void check_stride(const struct products *products)
 {
     struct random random = random_seeded(16);
     for (int format = 0; format < FORMAT_COUNT; format++) {
@@ -301,10 +315,10 @@ static void check_stride(const struct kernels *kernels)
             out[i] = 1234.5f;
         make_operands(&o, (enum format)format, 256, &random);
         struct product p = product_of(&o, 5, 3, out);
-        kernels->product[format](&p);
+        products->of[format](&p);
         for (size_t i = 0; i < MOST_TOKENS * MOST_ROWS; i++)
             if ((i % MOST_ROWS >= 5 || i / MOST_ROWS >= 3) && out[i] != 1234.5f)
-                fail_msg("%s %s wrote beside its rows", isa_name(kernels->isa),
+                fail_msg("%s %s wrote beside its rows", products->name,
                          format_info((enum format)format)->name);
         release_operands(&o);
     }

@@ -44,8 +44,14 @@ static void find_segments(struct cpu *cpu)
                 (struct segment){.first_row = i, .first_position = rows[i].position, .cache = rows[i].cache};
         cpu->segments[cpu->n_segments - 1].n_rows++;
     }
-    for (size_t i = 0; i < cpu->n_segments; i++)
-        cpu->segments[i].expanded = expand(cpu, &cpu->segments[i]);
+    for (size_t i = 0; i < cpu->n_segments; i++) {
+        struct segment *segment = &cpu->segments[i];
+        segment->expanded = expand(cpu, segment);
+        for (size_t row = segment->first_row; row < segment->first_row + segment->n_rows; row++) {
+            cpu->sessions[row] = (uint32_t)i;
+            cpu->together[row] = (uint32_t)segment->n_rows;
+        }
+    }
 }
 
 static void list_wanted(struct cpu *cpu)
@@ -216,13 +222,15 @@ static bool allocate_state(struct cpu *cpu, struct error *err)
     const struct geometry *g = &cpu->geometry;
     size_t n = cpu->backend.max_rows;
     cpu->segments = memory_allocate(n, sizeof(struct segment), "segments", err);
+    cpu->sessions = memory_allocate(n, sizeof(uint32_t), "rows", err);
+    cpu->together = memory_allocate(n, sizeof(uint32_t), "rows", err);
     cpu->wanted = memory_allocate(n, sizeof(uint32_t), "rows", err);
     cpu->rotation = memory_allocate(n, g->head_rotary * sizeof(float), "rotations", err);
     cpu->hidden[0] = memory_allocate(n, g->n_hidden * sizeof(float), "hidden state", err);
     cpu->hidden[1] = memory_allocate(n, g->n_hidden * sizeof(float), "hidden state", err);
     cpu->delta = memory_allocate(n, g->n_hidden * sizeof(float), "hidden state", err);
-    return cpu->segments != NULL && cpu->wanted != NULL && cpu->rotation != NULL && cpu->hidden[0] != NULL &&
-           cpu->hidden[1] != NULL && cpu->delta != NULL &&
+    return cpu->segments != NULL && cpu->sessions != NULL && cpu->together != NULL && cpu->wanted != NULL &&
+           cpu->rotation != NULL && cpu->hidden[0] != NULL && cpu->hidden[1] != NULL && cpu->delta != NULL &&
            operand_init(&cpu->normed, n, g->n_hidden, cpu->exact, err) &&
            program_init(&cpu->program, g->n_layers, err);
 }
@@ -268,6 +276,9 @@ static bool allocate_members(struct cpu *cpu, struct error *err)
     if (cpu->scratch == NULL || cpu->own == NULL)
         return false;
     cpu->own[0] = (struct own){cpu->normed, cpu->query_low, cpu->heads.int8};
+    cpu->normed_wanted = cpu->normed;
+    cpu->normed.together = cpu->query_low.together = cpu->together;
+    cpu->heads.together = cpu->inner.together = cpu->together;
     for (size_t i = 1; i < n_members; i++) {
         struct own *own = &cpu->own[i];
         if (!operand_init(&own->normed, 1, g->n_hidden, cpu->exact, err) ||
@@ -296,10 +307,10 @@ static void free_members(struct cpu *cpu)
 static void destroy(struct backend *backend)
 {
     struct cpu *cpu = cpu_of(backend);
-    void *const blocks[] = {cpu->frequencies,   cpu->hidden[0],     cpu->hidden[1], cpu->delta,
-                            cpu->rotation,      cpu->query_raw,     cpu->query,     cpu->latent,
-                            cpu->wanted,        cpu->segments,      cpu->chosen,    cpu->routed,
-                            cpu->router_scores, cpu->chosen_weights};
+    void *const blocks[] = {cpu->frequencies, cpu->hidden[0], cpu->hidden[1],     cpu->delta,
+                            cpu->rotation,    cpu->query_raw, cpu->query,         cpu->latent,
+                            cpu->wanted,      cpu->sessions,  cpu->together,      cpu->segments,
+                            cpu->chosen,      cpu->routed,    cpu->router_scores, cpu->chosen_weights};
     free_members(cpu);
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         memory_free(blocks[i]);

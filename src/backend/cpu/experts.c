@@ -17,6 +17,7 @@ struct slots {
     struct operand inner;  /* [slot][n_expert_ff] */
     float *outputs;        /* [slot][n_hidden] */
     uint32_t *slot_of;     /* [row][n_experts_used] */
+    uint32_t *together;    /* [slot] slots of its expert that are its session's */
     uint32_t *first;       /* [n_experts + 1] slots of an expert stand together, from here on */
     uint32_t *wanted;      /* [n_experts] ids of those with at least one row */
     size_t n_wanted, n_delivered;
@@ -33,13 +34,17 @@ bool cpu_slots_create(struct cpu *cpu, struct error *err)
         return false;
     slots->outputs = memory_allocate(n, g->n_hidden * sizeof(float), "expert outputs", err);
     slots->slot_of = memory_allocate(n, sizeof(uint32_t), "expert slots", err);
+    slots->together = memory_allocate(n, sizeof(uint32_t), "expert slots", err);
     slots->first = memory_allocate(g->n_experts + 1, sizeof(uint32_t), "expert slots", err);
     slots->wanted = memory_allocate(g->n_experts, sizeof(uint32_t), "expert ids", err);
     slots->jobs = memory_allocate(g->n_experts, sizeof(struct job), "expert jobs", err);
-    return slots->outputs != NULL && slots->slot_of != NULL && slots->first != NULL &&
-           slots->wanted != NULL && slots->jobs != NULL &&
-           operand_init(&slots->inputs, n, g->n_hidden, cpu->exact, err) &&
-           operand_init(&slots->inner, n, g->n_expert_ff, cpu->exact, err);
+    if (slots->outputs == NULL || slots->slot_of == NULL || slots->together == NULL || slots->first == NULL ||
+        slots->wanted == NULL || slots->jobs == NULL ||
+        !operand_init(&slots->inputs, n, g->n_hidden, cpu->exact, err) ||
+        !operand_init(&slots->inner, n, g->n_expert_ff, cpu->exact, err))
+        return false;
+    slots->inputs.together = slots->inner.together = slots->together;
+    return true;
 }
 
 void cpu_slots_free(struct cpu *cpu)
@@ -51,6 +56,7 @@ void cpu_slots_free(struct cpu *cpu)
     operand_release(&slots->inner);
     memory_free(slots->outputs);
     memory_free(slots->slot_of);
+    memory_free(slots->together);
     memory_free(slots->first);
     memory_free(slots->wanted);
     memory_free(slots->jobs);
@@ -121,6 +127,23 @@ static void count_experts(struct backend_report *report, const struct experts_ar
     report->expert_bytes += all_bytes / args->gate->n_matrices * n;
 }
 
+/* Rows are in order, hence sessions too: an expert's slots of one session stand together. */
+static void count_together(struct slots *slots, const struct experts_run *run)
+{
+    size_t n_used = run->cpu->geometry.n_experts_used;
+    for (size_t i = 0; i < run->batch->n_rows * n_used; i++)
+        slots->together[slots->slot_of[i]] = run->batch->sessions[i / n_used];
+    for (size_t i = 0; i < slots->n_wanted; i++) {
+        size_t end = slots->first[slots->wanted[i] + 1], next;
+        for (size_t slot = slots->first[slots->wanted[i]]; slot < end; slot = next) {
+            for (next = slot + 1; next < end && slots->together[next] == slots->together[slot];)
+                next++;
+            for (size_t same = slot; same < next; same++)
+                slots->together[same] = (uint32_t)(next - slot);
+        }
+    }
+}
+
 /* Counting sort of slots by expert; stable, so rows stand in order within an expert. */
 static void sort_slots(const struct experts_run *run)
 {
@@ -141,26 +164,42 @@ static void sort_slots(const struct experts_run *run)
     }
     for (size_t i = 0; i < n_slots; i++)
         slots->slot_of[i] = next[run->batch->chosen[i]]++;
+    count_together(slots, run);
     count_experts(&run->cpu->report, run->args, slots->n_wanted);
     if (run->args->source == NULL)
         list_resident(slots, run->args, run->batch->n_rows == 1);
 }
 
-/* Puts each row, in both forms, where its experts will read it; one row stays where it is. */
+static bool takes_floats(const struct cpu *cpu, const struct weight *weight)
+{
+    return cpu->exact || cpu->slots->inputs.int8 == NULL || format_info(weight->format)->float_activations;
+}
+
+/* Puts each row, in the forms that its experts take, where they will read it; one row stays where it is. */
 static void fill_slots(const struct experts_work *work)
 {
     const struct experts_run *run = work->run;
     struct cpu *cpu = run->cpu;
     const struct operand *inputs = &cpu->slots->inputs;
     size_t n_used = cpu->geometry.n_experts_used, n_hidden = cpu->geometry.n_hidden;
+    bool floats = takes_floats(cpu, run->args->gate) || takes_floats(cpu, run->args->up);
     struct range share = team_share(work->member, run->batch->n_rows, 1);
     for (size_t row = share.begin; row < share.end; row++) {
-        const uint32_t *slots = cpu->slots->slot_of + row * n_used;
-        size_t first = run->batch->n_rows == 1 ? 0 : slots[0];
-        memcpy(operand_row(inputs, first), run->batch->inputs + row * n_hidden, n_hidden * sizeof(float));
-        operand_quantize(inputs, &cpu->kernels, first);
-        for (size_t k = 1; k < n_used && run->batch->n_rows > 1; k++)
-            operand_copy_row(inputs, slots[k], inputs, first);
+        const float *x = run->batch->inputs + row * n_hidden;
+        const uint8_t *int8 = NULL;
+        for (size_t k = 0; k < (run->batch->n_rows == 1 ? 1 : n_used); k++) {
+            size_t slot = run->batch->n_rows == 1 ? 0 : cpu->slots->slot_of[row * n_used + k];
+            uint8_t *to = inputs->int8 + slot * inputs->int8_bytes;
+            if (floats)
+                memcpy(operand_row(inputs, slot), x, n_hidden * sizeof(float));
+            if (inputs->int8 == NULL)
+                continue;
+            if (int8 == NULL)
+                cpu->kernels.quantize(x, to, n_hidden);
+            else
+                memcpy(to, int8, inputs->int8_bytes);
+            int8 = to;
+        }
     }
 }
 
@@ -332,6 +371,7 @@ void run_mixture(struct cpu *cpu, const struct member *member, struct verb *verb
                                        .inputs = cpu->normed.floats,
                                        .chosen = cpu->chosen,
                                        .weights = cpu->chosen_weights,
+                                       .sessions = cpu->sessions,
                                        .outputs = cpu->delta};
     const struct experts_run run = {.cpu = cpu,
                                     .verb = verb,
@@ -369,6 +409,7 @@ void call_handover(struct cpu *cpu, struct verb *verb)
                                        .inputs = cpu->normed.floats,
                                        .chosen = cpu->chosen,
                                        .weights = cpu->chosen_weights,
+                                       .sessions = cpu->sessions,
                                        .outputs = cpu->routed};
     struct error err = {0};
     if (!verb->args.handover.compute(verb->args.handover.owner, &batch, &err))

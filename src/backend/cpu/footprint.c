@@ -24,7 +24,7 @@ static uint64_t feed_forward_bytes(const struct geometry *g, uint64_t n, bool ex
     if (g->n_experts == 0)
         return n_bytes;
     n_bytes += n * ((uint64_t)g->n_experts + 2 * g->n_experts_used + g->n_hidden) * sizeof(float);
-    return n_bytes + n_slots * (g->n_hidden * sizeof(float) + sizeof(uint32_t)) +
+    return n_bytes + n_slots * (g->n_hidden * sizeof(float) + 2 * sizeof(uint32_t)) +
            operand_bytes(n_slots, g->n_hidden, exact) + operand_bytes(n_slots, g->n_expert_ff, exact);
 }
 
@@ -38,7 +38,7 @@ static uint64_t member_bytes(const struct geometry *g, size_t max_rows, bool exa
 uint64_t cpu_footprint(const struct geometry *g, size_t max_rows, size_t n_members, bool exact)
 {
     uint64_t n = max_rows;
-    uint64_t state = n * (sizeof(struct segment) + sizeof(uint32_t) + g->head_rotary * sizeof(float) +
+    uint64_t state = n * (sizeof(struct segment) + 3 * sizeof(uint32_t) + g->head_rotary * sizeof(float) +
                           3 * (uint64_t)g->n_hidden * sizeof(float)) +
                      operand_bytes(n, g->n_hidden, exact);
     return state + attention_bytes(g, n, exact) + feed_forward_bytes(g, n, exact) +

@@ -67,9 +67,9 @@ const struct operand *cpu_norm_wanted(struct cpu *cpu, const struct member *memb
     }
     struct range share = team_share(member, cpu->n_wanted, 1);
     for (size_t i = share.begin; i < share.end; i++)
-        norm_row(cpu, hidden, norm, cpu->wanted[i], &cpu->normed, i);
+        norm_row(cpu, hidden, norm, cpu->wanted[i], &cpu->normed_wanted, i);
     team_barrier(member);
-    return &cpu->normed;
+    return &cpu->normed_wanted;
 }
 
 void cpu_rotate(const struct cpu *cpu, size_t row, float *x)

@@ -31,7 +31,7 @@ void operand_release(struct operand *operand)
 struct operand operand_of_width(const struct operand *operand, size_t n_columns)
 {
     assert(n_columns <= operand->n_columns);
-    struct operand view = {.floats = operand->floats, .n_columns = n_columns};
+    struct operand view = {.floats = operand->floats, .n_columns = n_columns, .together = operand->together};
     if (operand->int8 != NULL && n_columns % ACTIVATION_BLOCK == 0) {
         view.int8 = operand->int8;
         view.int8_bytes = activation_row_bytes(n_columns);
@@ -62,11 +62,4 @@ void operand_quantize_part(const struct operand *operand, const struct kernels *
     memcpy(to.values + first, from.values, n);
     memcpy(to.scales + first / ACTIVATION_BLOCK, from.scales, n / ACTIVATION_BLOCK * sizeof(float));
     memcpy(to.sums + first / ACTIVATION_SUM_BLOCK, from.sums, n / ACTIVATION_SUM_BLOCK * sizeof(int16_t));
-}
-
-void operand_copy_row(const struct operand *to, size_t to_row, const struct operand *from, size_t from_row)
-{
-    memcpy(operand_row(to, to_row), operand_row(from, from_row), to->n_columns * sizeof(float));
-    if (to->int8 != NULL)
-        memcpy(to->int8 + to_row * to->int8_bytes, from->int8 + from_row * from->int8_bytes, to->int8_bytes);
 }

@@ -13,6 +13,8 @@ struct operand {
     uint8_t *int8; /* [row][int8_bytes] owned, rows as quant/activation.h; NULL: floats only */
     size_t int8_bytes;
     size_t n_columns;
+    /* [row] how many rows of its session the product takes together with it; NULL: few. Not owned. */
+    const uint32_t *together;
 };
 
 bool operand_init(struct operand *operand, size_t n_rows, size_t n_columns, bool floats_only,
@@ -33,7 +35,5 @@ void operand_quantize(const struct operand *operand, const struct kernels *kerne
 #define OPERAND_PART 256
 void operand_quantize_part(const struct operand *operand, const struct kernels *kernels, size_t row,
                            size_t first, size_t n);
-/* Copies a row, both forms, between operands of the same length. */
-void operand_copy_row(const struct operand *to, size_t to_row, const struct operand *from, size_t from_row);
 
 #endif

@@ -26,30 +26,50 @@ struct strips cpu_strips(const struct cpu *cpu, const struct weight *weight, siz
     return (struct strips){n_rows, (weight->n_rows + n_rows - 1) / n_rows};
 }
 
+/* Whether a token of the input has enough company, of its own session, for a panel to pay. What else the
+ * step holds must not matter: the two products round differently. */
+static bool takes_panels(const struct cpu *cpu, const struct product_range *range, size_t token)
+{
+    const uint32_t *together = range->input->together;
+    return together != NULL && together[token] >= cpu->kernels.panel_tokens[range->weight->format];
+}
+
+static product_fn *choose_product(const struct cpu *cpu, enum format format, bool panels)
+{
+    if (cpu->exact)
+        return cpu->kernels.product_exact[format];
+    return (panels ? cpu->kernels.panel_product : cpu->kernels.product)[format];
+}
+
 void cpu_product(const struct cpu *cpu, const struct product_range *range)
 {
     const struct weight *weight = range->weight;
     const struct operand *input = range->input;
     assert(input->n_columns == weight->n_columns);
-    if (range->begin >= range->end || range->n_tokens == 0)
+    if (range->begin >= range->end)
         return;
     bool floats = cpu->exact || format_info(weight->format)->float_activations;
     size_t activation_bytes = floats ? input->n_columns * sizeof(float) : input->int8_bytes;
     const uint8_t *activations = floats ? (const uint8_t *)input->floats : input->int8;
-    product_fn *product = (cpu->exact ? cpu->kernels.product_exact : cpu->kernels.product)[weight->format];
-    product(&(struct product){.rows = matrix_row(weight, range->matrix, range->begin),
+    size_t end = range->first_token + range->n_tokens, next;
+    for (size_t token = range->first_token; token < end; token = next) {
+        bool panels = takes_panels(cpu, range, token);
+        for (next = token + 1; next < end && takes_panels(cpu, range, next) == panels;)
+            next++;
+        choose_product(cpu, weight->format, panels)(
+            &(struct product){.rows = (const uint8_t *)range->matrix + range->begin * weight->row_stride,
                               .row_bytes = weight->row_stride,
                               .n_rows = range->end - range->begin,
                               .n_columns = weight->n_columns,
-                              .activations = activations + range->first_token * activation_bytes,
+                              .activations = activations + token * activation_bytes,
                               .activation_bytes = activation_bytes,
-                              .n_tokens = range->n_tokens,
-                              .next = range->next,
-                              .out = range->out,
+                              .n_tokens = next - token,
+                              .next = next < end ? NULL : range->next,
+                              .out = range->out + (token - range->first_token) * range->out_stride,
                               .out_stride = range->out_stride});
+    }
 }
 
-/* A strip is taken before the one in hand is multiplied, so that memory can be asked for it. */
 void cpu_product_strips(const struct cpu *cpu, struct verb *verb, size_t phase, const struct product_all *all)
 {
     const struct weight *weight = all->weight;

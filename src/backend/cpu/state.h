@@ -46,7 +46,9 @@ struct cpu {
     struct program program;
     struct segment *segments; /* [max_rows] */
     size_t n_segments;
-    uint32_t *wanted; /* [max_rows] rows that want logits */
+    uint32_t *sessions; /* [max_rows] the segment of each row */
+    uint32_t *together; /* [max_rows] the rows of its segment */
+    uint32_t *wanted;   /* [max_rows] rows that want logits */
     size_t n_wanted;
     bool failed; /* and then the line: */
     struct error error;
@@ -58,14 +60,15 @@ struct cpu {
     float *delta;     /* [row][n_hidden] what the layer's half adds to hidden */
     float *rotation;  /* [row][head_rotary / 2][cosine, sine] */
 
-    struct operand normed;    /* [row][n_hidden] */
-    float *query_raw;         /* [row][query_rank] before its norm */
-    struct operand query_low; /* [row][query_rank] */
-    float *query;             /* [row][head][plain + rotary] */
-    float *latent;            /* [row][latent_rank + rotary] */
-    struct operand heads;     /* [row][head * value] */
-    struct operand inner;     /* [row][cpu_inner_columns()] */
-    struct own *own;          /* [member] */
+    struct operand normed;        /* [row][n_hidden] */
+    struct operand normed_wanted; /* the same memory for rows that want logits: few at once */
+    float *query_raw;             /* [row][query_rank] before its norm */
+    struct operand query_low;     /* [row][query_rank] */
+    float *query;                 /* [row][head][plain + rotary] */
+    float *latent;                /* [row][latent_rank + rotary] */
+    struct operand heads;         /* [row][head * value] */
+    struct operand inner;         /* [row][cpu_inner_columns()] */
+    struct own *own;              /* [member] */
 
     float *router_scores;  /* [row][n_experts] */
     uint32_t *chosen;      /* [row][n_experts_used] */

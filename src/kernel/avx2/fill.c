@@ -4,7 +4,8 @@
 
 void avx2_fill(struct kernels *kernels)
 {
-#define SET_PRODUCT(NAME, name) kernels->product[FORMAT_##NAME] = avx2_product_##name;
+#define SET_PRODUCT(NAME, name) \
+    kernels->product[FORMAT_##NAME] = kernels->panel_product[FORMAT_##NAME] = avx2_product_##name;
     EACH_FLOAT_FORMAT(SET_PRODUCT)
     EACH_QUANTIZED_FORMAT(SET_PRODUCT)
 #undef SET_PRODUCT

@@ -10,7 +10,13 @@ EACH_FLOAT_FORMAT(AVX512_PRODUCT)
 EACH_QUANTIZED_FORMAT(AVX512_PRODUCT)
 #undef AVX512_PRODUCT
 
+#define AVX512_PANEL_PRODUCT(NAME, name) product_fn avx512_panel_product_##name;
+EACH_QUANTIZED_FORMAT(AVX512_PANEL_PRODUCT)
+#undef AVX512_PANEL_PRODUCT
+
 product_fn vbmi_product_iq2_xxs, vbmi_product_iq2_xs, vbmi_product_iq3_xxs, vbmi_product_iq3_s;
+product_fn vbmi_panel_product_iq2_xxs, vbmi_panel_product_iq2_xs, vbmi_panel_product_iq3_xxs,
+    vbmi_panel_product_iq3_s;
 
 void avx512_exponential(const float *x, float *out, size_t n);
 void avx512_silu_multiply(const float *gate, const float *up, float *out, size_t n);

@@ -73,7 +73,7 @@ struct inputs {
 
 /* Loops over a span's vectors and a tile's rows must leave no index behind, so that arrays become
  * registers. */
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 #define INLINE static inline __attribute__((always_inline))
 
 /* A load that is done once: compilers repeat it as an operand of every use, and one across cache lines is

@@ -6,7 +6,7 @@
  * book straight into the place that EIGHTS order gives them, which makes one sum of a span (two where
  * groups are of 16). Signs are applied 64 at a time, by masks. */
 #include "kernel/avx512/avx512.h"
-#include "kernel/avx512/dot.h"
+#include "kernel/avx512/panel.h"
 #include "quant/codebook.h"
 
 #define SIZE_OFFSET \
@@ -306,10 +306,15 @@ INLINE void unpack_iq1_m(const uint8_t *block, struct weights *to)
                                _mm512_set1_ps(_cvtsh_ss(scale) * 0.125f));
 }
 
-PRODUCT(iq1_s, sizeof(struct block_iq1_s), .scalar = true, .order = EIGHTS_32, .minima = true)
-PRODUCT(iq1_m, sizeof(struct block_iq1_m), .scalar = true, .order = EIGHTS_16, .offset = EIGHTHS_MID)
-PRODUCT(iq2_xxs, sizeof(struct block_iq2_xxs), .scalar = true, .order = EIGHTS_32, .offset = SIZE_OFFSET)
-PRODUCT(iq2_xs, sizeof(struct block_iq2_xs), .scalar = true, .order = EIGHTS_16, .offset = SIZE_OFFSET)
-PRODUCT(iq2_s, sizeof(struct block_iq2_s), .scalar = true, .order = EIGHTS_16, .offset = SIZE_OFFSET)
-PRODUCT(iq3_xxs, sizeof(struct block_iq3_xxs), .scalar = true, .order = EIGHTS_32, .offset = SIZE_OFFSET)
-PRODUCT(iq3_s, sizeof(struct block_iq3_s), .scalar = true, .order = EIGHTS_32, .offset = SIZE_OFFSET)
+/* Few tokens, and many. */
+#define PRODUCTS(name, ...)    \
+    PRODUCT(name, __VA_ARGS__) \
+    PANEL_PRODUCT_FROM_ROWS(name, __VA_ARGS__)
+
+PRODUCTS(iq1_s, sizeof(struct block_iq1_s), .scalar = true, .order = EIGHTS_32, .minima = true)
+PRODUCTS(iq1_m, sizeof(struct block_iq1_m), .scalar = true, .order = EIGHTS_16, .offset = EIGHTHS_MID)
+PRODUCTS(iq2_xxs, sizeof(struct block_iq2_xxs), .scalar = true, .order = EIGHTS_32, .offset = SIZE_OFFSET)
+PRODUCTS(iq2_xs, sizeof(struct block_iq2_xs), .scalar = true, .order = EIGHTS_16, .offset = SIZE_OFFSET)
+PRODUCTS(iq2_s, sizeof(struct block_iq2_s), .scalar = true, .order = EIGHTS_16, .offset = SIZE_OFFSET)
+PRODUCTS(iq3_xxs, sizeof(struct block_iq3_xxs), .scalar = true, .order = EIGHTS_32, .offset = SIZE_OFFSET)
+PRODUCTS(iq3_s, sizeof(struct block_iq3_s), .scalar = true, .order = EIGHTS_32, .offset = SIZE_OFFSET)

@@ -7,26 +7,7 @@
  * makes the code of both, and ignores what lies above. The halves of entries stay apart: columns are in
  * FOURS or TWOS order. */
 #include "kernel/avx512/avx512.h"
-#include "kernel/avx512/codebook_planes.h"
-#include "kernel/avx512/dot.h"
-
-#define SIZE_OFFSET 64 /* added to the signed values to make them codes */
-
-/* Entries of a plane of 256 bytes. */
-INLINE __m512i look_up_256(const uint8_t *plane, __m512i codes)
-{
-    const __m512i *part = (const void *)plane;
-    __m512i low = _mm512_permutex2var_epi8(_mm512_loadu_si512(part), codes, _mm512_loadu_si512(part + 1));
-    __m512i high =
-        _mm512_permutex2var_epi8(_mm512_loadu_si512(part + 2), codes, _mm512_loadu_si512(part + 3));
-    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(codes), low, high);
-}
-
-/* Entries of a plane of 512 bytes: `ninth` has the codes' upper bits. */
-INLINE __m512i look_up_512(const uint8_t *plane, __m512i codes, __mmask64 ninth)
-{
-    return _mm512_mask_blend_epi8(ninth, look_up_256(plane, codes), look_up_256(plane + 256, codes));
-}
+#include "kernel/avx512/vbmi_look_up.h"
 
 /* Eight bytes of each quadword, at these bits: four pairs, `step` apart within a pair. Bits wrap around. */
 INLINE __m512i fields_of_pairs(__m512i quads, int a, int b, int c, int d, int step)
@@ -46,12 +27,6 @@ INLINE __m512i complete_signs(__m512i quads, int a, int b, int c, int d)
     uint64_t at = (uint64_t)a | (uint64_t)b << 8 | (uint64_t)c << 16 | (uint64_t)d << 24;
     __m512i seven = _mm512_multishift_epi64_epi8(_mm512_set1_epi64((long long)at), quads);
     return _mm512_gf2p8affine_epi64_epi8(seven, parity_last, 0);
-}
-
-/* a where the mask is set, b elsewhere. */
-INLINE __m512i select_bits(__m512i mask, __m512i a, __m512i b)
-{
-    return _mm512_ternarylogic_epi64(mask, a, b, 0xCA);
 }
 
 /* The p-th 16 of each 32 of IQ2: `first` and `second` are the bits where its two entries are in their

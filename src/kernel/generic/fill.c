@@ -10,6 +10,8 @@ void generic_fill(struct kernels *kernels)
         /* Without wider registers a float row costs no less than the accurate sum of it. */
         kernels->product[format] =
             generic_products[format] ? generic_products[format] : generic_exact_products[format];
+        kernels->panel_product[format] = kernels->product[format];
+        kernels->panel_tokens[format] = UINT8_MAX;
     }
     kernels->quantize = activation_encode;
     kernels->rms_norm = generic_rms_norm;

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* panel.c - fills panels and multiplies them, for every format alike. */
+#include "kernel/avx512/panel.h"
+
+#define PANEL_TOKENS 8 /* that share a panel's loads: their sums and totals stay in registers */
+#define COLUMNS      (PANEL_SPANS * SPAN) /* of a panel */
+#define GROUPS_16    (COLUMNS / 16)
+#define PANELS       2 /* beside each other: what is made ready of a token serves both */
+
+/* ---- multiplying ---- */
+
+/* The panels' place in a product. */
+struct place {
+    size_t row;
+    size_t column, n_columns; /* n_columns a multiple of 32 */
+};
+
+/* A token beside a panel. Its groups are those of the format's scales, or of its minima if there are any. */
+struct token {
+    const int8_t *values;      /* [n_columns] */
+    const float *scales;       /* [n_columns / 32] */
+    const int16_t *sums_of_16; /* [n_columns / 16] */
+    int32_t starts[GROUPS_16]; /* -offset times a group's values: what its sum of codes begins with */
+    float sums[GROUPS_16];     /* scale times a group's values: what minima multiply */
+    float *out;                /* [PANEL_ROWS] */
+};
+
+/* `n` groups, at most 16, of `columns` columns from the token's group `first` on. */
+INLINE void load_groups(const struct panel_format *f, size_t columns, size_t first, size_t n,
+                        struct token *token)
+{
+    const __m512i pairs = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+    const int16_t *sums_at = token->sums_of_16 + first * columns / ACTIVATION_SUM_BLOCK;
+    const float *scales_at = token->scales + first * columns / ACTIVATION_BLOCK;
+    __m512i sums;
+    __m512 scales;
+    if (columns == 16) {
+        sums = _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(lanes_below(n, 0), sums_at));
+        __m256 eight = _mm256_maskz_loadu_ps((__mmask8)lanes_below(n / 2, 0), scales_at);
+        scales = _mm512_permutexvar_ps(pairs, _mm512_castps256_ps512(eight));
+    } else {
+        __m512i halves = _mm512_maskz_loadu_epi32(lanes_below(n, 0), sums_at);
+        sums = _mm512_madd_epi16(halves, _mm512_set1_epi16(1));
+        scales = _mm512_maskz_loadu_ps(lanes_below(n, 0), scales_at);
+    }
+    if (f->minimum == 0)
+        _mm512_storeu_si512(token->starts + first, _mm512_mullo_epi32(sums, _mm512_set1_epi32(-f->offset)));
+    else
+        _mm512_storeu_ps(token->sums + first, _mm512_mul_ps(scales, _mm512_cvtepi32_ps(sums)));
+}
+
+/* Where the planes of an activation row begin, in bytes. */
+struct planes {
+    size_t scales, sums;
+};
+
+static void load_token(const struct panel_format *f, const struct place *place, const struct planes *planes,
+                       const uint8_t *row, struct token *to)
+{
+    const float *scales = (const float *)(const void *)(row + planes->scales);
+    const int16_t *sums = (const int16_t *)(const void *)(row + planes->sums);
+    size_t columns = f->minimum > 0 ? f->minimum : f->group, n_groups = place->n_columns / columns;
+    to->values = (const int8_t *)row + place->column;
+    to->scales = scales + place->column / ACTIVATION_BLOCK;
+    to->sums_of_16 = sums + place->column / ACTIVATION_SUM_BLOCK;
+    for (size_t first = 0; first < n_groups; first += 16)
+        load_groups(f, columns, first, min_size(16, n_groups - first), to);
+}
+
+/* What a loop over a panel is made for: constants wherever it is expanded. */
+struct kind {
+    size_t n_tokens;
+    int group;   /* as in struct panel_format */
+    int minimum; /* the same; 0: codes have an offset */
+};
+
+/* sums += `n` fours of columns from the panel's `fours` on, of each token. */
+INLINE void add_fours(size_t n_tokens, const struct panel *panel, const struct token *tokens, size_t fours,
+                      size_t n, __m512i sums[PANEL_TOKENS])
+{
+    UNROLL
+    for (size_t i = 0; i < n; i++) {
+        __m512i codes = _mm512_load_si512(panel->codes[fours + i]);
+        UNROLL
+        for (size_t t = 0; t < n_tokens; t++) {
+            __m512i x = _mm512_set1_epi32((int)load_u32((const uint8_t *)tokens[t].values + 4 * (fours + i)));
+            sums[t] = _mm512_dpbusd_epi32(sums[t], codes, x);
+        }
+    }
+}
+
+INLINE __m512i start(struct kind k, const struct token *token, size_t group)
+{
+    return k.minimum == 0 ? _mm512_set1_epi32(token->starts[group]) : _mm512_setzero_si512();
+}
+
+/* totals += scale times minimum times sum of values */
+INLINE void add_minima(struct kind k, const struct panel *panel, const struct token *tokens, size_t group,
+                       __m512 totals[PANEL_TOKENS])
+{
+    __m512 minima = _mm512_load_ps(panel->minima[group]);
+    UNROLL
+    for (size_t t = 0; t < k.n_tokens; t++)
+        totals[t] = _mm512_fmadd_ps(minima, _mm512_set1_ps(tokens[t].sums[group]), totals[t]);
+}
+
+INLINE void add_block_of_32(struct kind k, const struct panel *panel, const struct token *tokens,
+                            size_t block, __m512 totals[PANEL_TOKENS])
+{
+    __m512i sums[PANEL_TOKENS];
+    __m512 scales = _mm512_load_ps(panel->scales[block]);
+    UNROLL
+    for (size_t t = 0; t < k.n_tokens; t++)
+        sums[t] = start(k, &tokens[t], block);
+    add_fours(k.n_tokens, panel, tokens, 8 * block, 8, sums);
+    UNROLL
+    for (size_t t = 0; t < k.n_tokens; t++) {
+        __m512 part = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[t]), scales);
+        totals[t] = _mm512_fmadd_ps(part, _mm512_set1_ps(tokens[t].scales[block]), totals[t]);
+    }
+}
+
+INLINE void add_block_of_16(struct kind k, const struct panel *panel, const struct token *tokens,
+                            size_t block, __m512 totals[PANEL_TOKENS])
+{
+    __m512i sums[PANEL_TOKENS];
+    __m512 parts[PANEL_TOKENS];
+    __m512 scales = _mm512_load_ps(panel->scales[2 * block]);
+    UNROLL
+    for (size_t t = 0; t < k.n_tokens; t++)
+        sums[t] = start(k, &tokens[t], 2 * block);
+    add_fours(k.n_tokens, panel, tokens, 8 * block, 4, sums);
+    UNROLL
+    for (size_t t = 0; t < k.n_tokens; t++) {
+        parts[t] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[t]), scales);
+        sums[t] = start(k, &tokens[t], 2 * block + 1);
+    }
+    add_fours(k.n_tokens, panel, tokens, 8 * block + 4, 4, sums);
+    scales = _mm512_load_ps(panel->scales[2 * block + 1]);
+    UNROLL
+    for (size_t t = 0; t < k.n_tokens; t++) {
+        parts[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[t]), scales, parts[t]);
+        totals[t] = _mm512_fmadd_ps(parts[t], _mm512_set1_ps(tokens[t].scales[block]), totals[t]);
+    }
+}
+
+INLINE void multiply_tokens(struct kind k, const struct panel *panel, const struct token *tokens,
+                            const struct place *place, __mmask16 rows)
+{
+    __m512 totals[PANEL_TOKENS];
+    UNROLL
+    for (size_t t = 0; t < k.n_tokens; t++)
+        totals[t] = place->column == 0 ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(rows, tokens[t].out);
+    for (size_t block = 0; block < place->n_columns / ACTIVATION_BLOCK; block++) {
+        if (k.group == 16)
+            add_block_of_16(k, panel, tokens, block, totals);
+        else
+            add_block_of_32(k, panel, tokens, block, totals);
+        if (k.minimum == 32)
+            add_minima(k, panel, tokens, block, totals);
+        if (k.minimum == 16) {
+            add_minima(k, panel, tokens, 2 * block, totals);
+            add_minima(k, panel, tokens, 2 * block + 1, totals);
+        }
+    }
+    UNROLL
+    for (size_t t = 0; t < k.n_tokens; t++)
+        _mm512_mask_storeu_ps(tokens[t].out, rows, totals[t]);
+}
+
+/* A function for each number of tokens, of one kind of format. */
+#define MULTIPLY(name, N, ...)                                                                               \
+    static void name##_##N(const struct panel *panel, const struct token *tokens, const struct place *place, \
+                           __mmask16 rows)                                                                   \
+    {                                                                                                        \
+        multiply_tokens((struct kind){.n_tokens = N, __VA_ARGS__}, panel, tokens, place, rows);              \
+    }
+#define MULTIPLY_EACH(name, ...)                                                            \
+    MULTIPLY(name, 1, __VA_ARGS__)                                                          \
+    MULTIPLY(name, 2, __VA_ARGS__)                                                          \
+    MULTIPLY(name, 3, __VA_ARGS__)                                                          \
+    MULTIPLY(name, 4, __VA_ARGS__)                                                          \
+    MULTIPLY(name, 5, __VA_ARGS__)                                                          \
+    MULTIPLY(name, 6, __VA_ARGS__)                                                          \
+    MULTIPLY(name, 7, __VA_ARGS__)                                                          \
+    MULTIPLY(name, 8, __VA_ARGS__)                                                          \
+    static multiply_fn *const name[PANEL_TOKENS] = {name##_1, name##_2, name##_3, name##_4, \
+                                                    name##_5, name##_6, name##_7, name##_8};
+
+typedef void multiply_fn(const struct panel *panel, const struct token *tokens, const struct place *place,
+                         __mmask16 rows);
+
+MULTIPLY_EACH(of_16, .group = 16)
+MULTIPLY_EACH(of_32, .group = 32)
+MULTIPLY_EACH(of_32_minima_of_16, .group = 32, .minimum = 16)
+MULTIPLY_EACH(of_32_minima_of_32, .group = 32, .minimum = 32)
+
+static multiply_fn *const *functions_for(const struct panel_format *f)
+{
+    if (f->group == 16)
+        return of_16;
+    return f->minimum == 0 ? of_32 : f->minimum == 16 ? of_32_minima_of_16 : of_32_minima_of_32;
+}
+
+/* out += panels times every token's activations; where column is 0, out = that. */
+static void multiply_tokens_all(const struct panel_format *f, const struct panel panels[PANELS],
+                                const struct product *p, const struct place *place)
+{
+    multiply_fn *const *functions = functions_for(f);
+    struct activation view = activation_view((uint8_t *)p->activations, p->n_columns);
+    const struct planes planes = {(size_t)((uint8_t *)view.scales - (uint8_t *)p->activations),
+                                  (size_t)((uint8_t *)view.sums - (uint8_t *)p->activations)};
+    struct token tokens[PANEL_TOKENS];
+    for (size_t first = 0; first < p->n_tokens; first += PANEL_TOKENS) {
+        size_t n = min_size(PANEL_TOKENS, p->n_tokens - first);
+        for (size_t t = 0; t < n; t++) {
+            const uint8_t *row = (const uint8_t *)p->activations + (first + t) * p->activation_bytes;
+            load_token(f, place, &planes, row, &tokens[t]);
+            tokens[t].out = p->out + (first + t) * p->out_stride + place->row;
+        }
+        for (size_t i = 0; i < PANELS && place->row + i * PANEL_ROWS < p->n_rows; i++) {
+            functions[n - 1](&panels[i], tokens, place, lanes_below(p->n_rows - place->row, i * PANEL_ROWS));
+            for (size_t t = 0; t < n; t++)
+                tokens[t].out += PANEL_ROWS;
+        }
+    }
+}
+
+/* ---- filling, a panel's place after the other ---- */
+
+/* A span at the matrix's edge: what is missing of rows and of columns is zero, with scales of zero. */
+static void fill_edge(const struct panel_format *f, const struct packed *rows, size_t n_rows,
+                      size_t n_columns, struct panel *panel, size_t span)
+{
+    uint8_t blocks[PANEL_ROWS][MOST_SPAN_BYTES] = {{0}};
+    size_t n_bytes =
+        n_columns < SPAN ? f->span_bytes / (SPAN / BLOCK_SMALL) * (n_columns / BLOCK_SMALL) : f->span_bytes;
+    for (size_t r = 0; r < n_rows; r++)
+        memcpy(blocks[r], rows->at + r * rows->stride, n_bytes);
+    f->fill(&(struct packed){blocks[0], MOST_SPAN_BYTES}, panel, span);
+}
+
+/* Asks memory for a span of sixteen rows. */
+static void prefetch_span(const struct packed *rows, size_t n_rows, size_t n_bytes)
+{
+    for (size_t r = 0; r < n_rows; r++)
+        for (size_t byte = 0; byte < n_bytes; byte += 64)
+            _mm_prefetch((const char *)rows->at + r * rows->stride + byte, _MM_HINT_T1);
+}
+
+/* `soon`: where the panel begins that will be filled at this place after this one; NULL: not known. */
+static void fill_panel(const struct panel_format *f, const struct product *p, const struct place *place,
+                       const uint8_t *soon, struct panel *panel)
+{
+    size_t n_rows = min_size(PANEL_ROWS, p->n_rows - place->row);
+    const uint8_t *first = (const uint8_t *)p->rows + place->row * p->row_bytes;
+    for (size_t span = 0; span * SPAN < place->n_columns; span++) {
+        size_t n_columns = min_size(SPAN, place->n_columns - span * SPAN);
+        const struct packed rows = {first + (place->column / SPAN + span) * f->span_bytes, p->row_bytes};
+        const struct packed later = {soon + span * f->span_bytes, p->row_bytes};
+        if (soon != NULL)
+            prefetch_span(&later, n_rows, f->span_bytes);
+        if (n_rows < PANEL_ROWS || n_columns < SPAN)
+            fill_edge(f, &rows, n_rows, n_columns, panel, span);
+        else
+            f->fill(&rows, panel, span);
+    }
+}
+
+/* The same rows' next columns, else the next rows, else what the caller reads then. */
+static const uint8_t *what_is_next(const struct panel_format *f, const struct product *p,
+                                   const struct place *place)
+{
+    const uint8_t *rows = p->rows;
+    if (place->column + COLUMNS < p->n_columns)
+        return rows + place->row * p->row_bytes + (place->column + COLUMNS) / SPAN * f->span_bytes;
+    if (place->row + PANELS * PANEL_ROWS < p->n_rows)
+        return rows + (place->row + PANELS * PANEL_ROWS) * p->row_bytes;
+    return p->next;
+}
+
+void avx512_multiply_panels(const struct panel_format *f, const struct product *p)
+{
+    struct panel panels[PANELS];
+    for (size_t row = 0; row < p->n_rows; row += PANELS * PANEL_ROWS) {
+        for (size_t column = 0; column < p->n_columns; column += COLUMNS) {
+            struct place place = {row, column, min_size(COLUMNS, p->n_columns - column)};
+            const uint8_t *soon = what_is_next(f, p, &place);
+            for (size_t i = 0; i < PANELS && place.row < p->n_rows; i++, place.row += PANEL_ROWS)
+                fill_panel(f, p, &place, soon != NULL ? soon + i * PANEL_ROWS * p->row_bytes : NULL,
+                           &panels[i]);
+            place.row = row;
+            multiply_tokens_all(f, panels, p, &place);
+        }
+    }
+}
