@@ -99,7 +99,7 @@ static bool open_products(struct products *p, size_t n_members, enum isa isa, st
     struct kernels kernels;
     if (!kernels_fill(&kernels, isa, err))
         return false;
-    *p = (struct products){.product = kernels.product[FORMAT_Q8_0],
+    *p = (struct products){.product = kernels_product(&kernels, FORMAT_Q8_0, PRODUCT_TOKENS),
                            .row_bytes = format_row_bytes(FORMAT_Q8_0, PRODUCT_COLUMNS),
                            .activation_bytes = activation_row_bytes(PRODUCT_COLUMNS)};
     size_t rows_bytes = PRODUCT_ROWS * p->row_bytes, tokens_bytes = PRODUCT_TOKENS * p->activation_bytes;

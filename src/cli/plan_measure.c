@@ -114,20 +114,21 @@ static void multiply_strips(void *argument, const struct member *member)
     bool floats = format_info(bench->shape.format)->float_activations;
     const uint8_t *strip = take_strip(bench, &strips), *next;
     size_t n_done = 0;
+    product_fn *product = kernels_product(bench->kernels, bench->shape.format, bench->n_rows);
     double begun = clock_seconds(), now = begun;
     for (; now - begun < PRODUCT_SECONDS; now = clock_seconds(), n_done++, strip = next) {
         next = take_strip(bench, &strips);
-        bench->kernels->product[bench->shape.format](&(struct product){
-            .rows = strip,
-            .row_bytes = row_bytes,
-            .n_rows = strips.n_rows,
-            .n_columns = n_columns,
-            .activations = floats ? (const void *)bench->floats : bench->int8,
-            .activation_bytes = floats ? n_columns * sizeof(float) : activation_row_bytes(n_columns),
-            .n_tokens = bench->n_rows,
-            .next = next,
-            .out = bench->outputs + member->index * bench->n_outputs,
-            .out_stride = strips.n_rows});
+        product(&(struct product){.rows = strip,
+                                  .row_bytes = row_bytes,
+                                  .n_rows = strips.n_rows,
+                                  .n_columns = n_columns,
+                                  .activations = floats ? (const void *)bench->floats : bench->int8,
+                                  .activation_bytes =
+                                      floats ? n_columns * sizeof(float) : activation_row_bytes(n_columns),
+                                  .n_tokens = bench->n_rows,
+                                  .next = next,
+                                  .out = bench->outputs + member->index * bench->n_outputs,
+                                  .out_stride = strips.n_rows});
     }
     bench->rates[member->index] =
         (double)(n_done * strips.n_rows * n_columns * bench->n_rows) / (now - begun);

@@ -68,6 +68,13 @@ struct kernels {
     void (*attend_unpack)(const float *lanes, size_t n, size_t n_lanes, float *to, size_t stride);
 };
 
+/* The faster of the two for so many tokens together, of one session: the two round differently. */
+static inline product_fn *kernels_product(const struct kernels *kernels, enum format format, size_t together)
+{
+    bool panels = together >= kernels->panel_tokens[format];
+    return panels ? kernels->panel_product[format] : kernels->product[format];
+}
+
 const char *isa_name(enum isa isa); /* "generic", "avx2", "avx512", "avx512vbmi", "avx512bf16" */
 bool isa_by_name(const char *name, enum isa *isa);
 bool isa_available(enum isa isa); /* compiled in, and this processor and system have it */

@@ -26,19 +26,14 @@ struct strips cpu_strips(const struct cpu *cpu, const struct weight *weight, siz
     return (struct strips){n_rows, (weight->n_rows + n_rows - 1) / n_rows};
 }
 
-/* Whether a token of the input has enough company, of its own session, for a panel to pay. What else the
- * step holds must not matter: the two products round differently. */
-static bool takes_panels(const struct cpu *cpu, const struct product_range *range, size_t token)
+/* A token's product follows from its company of its own session; what else the step holds must not matter. */
+static product_fn *product_of(const struct cpu *cpu, const struct product_range *range, size_t token)
 {
+    enum format format = range->weight->format;
     const uint32_t *together = range->input->together;
-    return together != NULL && together[token] >= cpu->kernels.panel_tokens[range->weight->format];
-}
-
-static product_fn *choose_product(const struct cpu *cpu, enum format format, bool panels)
-{
     if (cpu->exact)
         return cpu->kernels.product_exact[format];
-    return (panels ? cpu->kernels.panel_product : cpu->kernels.product)[format];
+    return kernels_product(&cpu->kernels, format, together != NULL ? together[token] : 1);
 }
 
 void cpu_product(const struct cpu *cpu, const struct product_range *range)
@@ -53,20 +48,19 @@ void cpu_product(const struct cpu *cpu, const struct product_range *range)
     const uint8_t *activations = floats ? (const uint8_t *)input->floats : input->int8;
     size_t end = range->first_token + range->n_tokens, next;
     for (size_t token = range->first_token; token < end; token = next) {
-        bool panels = takes_panels(cpu, range, token);
-        for (next = token + 1; next < end && takes_panels(cpu, range, next) == panels;)
+        product_fn *product = product_of(cpu, range, token);
+        for (next = token + 1; next < end && product_of(cpu, range, next) == product;)
             next++;
-        choose_product(cpu, weight->format, panels)(
-            &(struct product){.rows = (const uint8_t *)range->matrix + range->begin * weight->row_stride,
-                              .row_bytes = weight->row_stride,
-                              .n_rows = range->end - range->begin,
-                              .n_columns = weight->n_columns,
-                              .activations = activations + token * activation_bytes,
-                              .activation_bytes = activation_bytes,
-                              .n_tokens = next - token,
-                              .next = next < end ? NULL : range->next,
-                              .out = range->out + (token - range->first_token) * range->out_stride,
-                              .out_stride = range->out_stride});
+        product(&(struct product){.rows = (const uint8_t *)range->matrix + range->begin * weight->row_stride,
+                                  .row_bytes = weight->row_stride,
+                                  .n_rows = range->end - range->begin,
+                                  .n_columns = weight->n_columns,
+                                  .activations = activations + token * activation_bytes,
+                                  .activation_bytes = activation_bytes,
+                                  .n_tokens = next - token,
+                                  .next = next < end ? NULL : range->next,
+                                  .out = range->out + (token - range->first_token) * range->out_stride,
+                                  .out_stride = range->out_stride});
     }
 }
 
