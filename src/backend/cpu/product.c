@@ -31,9 +31,10 @@ static product_fn *product_of(const struct cpu *cpu, const struct product_range 
 {
     enum format format = range->weight->format;
     const uint32_t *together = range->input->together;
-    if (cpu->exact)
-        return cpu->kernels.product_exact[format];
-    return kernels_product(&cpu->kernels, format, together != NULL ? together[token] : 1);
+    product_fn *product = cpu->kernels.product_exact[format];
+    if (!cpu->exact)
+        product = kernels_product(&cpu->kernels, format, together != NULL ? together[token] : 1);
+    return product;
 }
 
 void cpu_product(const struct cpu *cpu, const struct product_range *range)

@@ -257,9 +257,10 @@ static void fill_panel(const struct panel_format *f, const struct product *p, co
     for (size_t span = 0; span * SPAN < place->n_columns; span++) {
         size_t n_columns = min_size(SPAN, place->n_columns - span * SPAN);
         const struct packed rows = {first + (place->column / SPAN + span) * f->span_bytes, p->row_bytes};
-        const struct packed later = {soon + span * f->span_bytes, p->row_bytes};
-        if (soon != NULL)
-            prefetch_span(&later, n_rows, f->span_bytes);
+        if (soon != NULL) {
+            prefetch_span(&(struct packed){soon, p->row_bytes}, n_rows, f->span_bytes);
+            soon += f->span_bytes;
+        }
         if (n_rows < PANEL_ROWS || n_columns < SPAN)
             fill_edge(f, &rows, n_rows, n_columns, panel, span);
         else
