@@ -91,7 +91,7 @@ check-cppcheck: ## cppcheck
 # tables for all that a program maps, so its memory is limited; and it shows a program maps that are not its
 # own.
 ARM64_BYTES := 8589934592
-UNEMULATED  := tests/machine/test_pages.c tests/weights/test_catalog.c
+UNEMULATED  := tests/machine/test_pages.c tests/weights/test_catalog.c tests/cli/test_plan.sh
 SYSROOT := $(abspath $(BUILD)/arm64-sysroot)
 check-arm64: export PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
 check-arm64: export PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/aarch64-linux-gnu/pkgconfig
@@ -100,7 +100,8 @@ check-arm64: ## cross-build for arm64, tests under qemu
 	$(call again,arm64) CC='aarch64-linux-gnu-gcc --sysroot=$(SYSROOT)' AR=aarch64-linux-gnu-ar \
 	    OBJCOPY=aarch64-linux-gnu-objcopy TIMEOUT=3600 \
 	    WRAPPER='prlimit --as=$(ARM64_BYTES) qemu-aarch64 -L $(SYSROOT)' \
-	    TEST_SOURCES='$(filter-out $(UNEMULATED) $(SPARSE),$(TEST_SOURCES))' all test
+	    TEST_SOURCES='$(filter-out $(UNEMULATED) $(SPARSE),$(TEST_SOURCES))' \
+	    TEST_SCRIPTS='$(filter-out $(UNEMULATED),$(TEST_SCRIPTS))' all test
 
 # ---- fuzzing: tests/fuzz/fuzz_NAME.c over tests/corpus/NAME; what is found new lies in $(BUILD)/fuzz/found
 
