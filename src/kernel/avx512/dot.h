@@ -85,6 +85,12 @@ INLINE __m512i load_once(const void *at)
     return v;
 }
 
+/* a | (b & mask) */
+INLINE __m512i or_masked(__m512i a, __m512i b, __m512i mask)
+{
+    return _mm512_ternarylogic_epi64(a, b, mask, 0xF8);
+}
+
 /* Two numbers of binary16, by way of memory: to spread one from there over a vector costs no shuffle. */
 struct two_floats {
     float of[2];

@@ -226,7 +226,7 @@ static void multiply_tokens_all(const struct panel_format *f, const struct panel
     }
 }
 
-/* ---- filling, a panel's place after the other ---- */
+/* ---- filling ---- */
 
 /* A span at the matrix's edge: what is missing of rows and of columns is zero, with scales of zero. */
 static void fill_edge(const struct panel_format *f, const struct packed *rows, size_t n_rows,

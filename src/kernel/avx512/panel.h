@@ -94,12 +94,6 @@ INLINE __m512 upper_halves(__m512i lanes)
     return lower_halves(_mm512_srli_epi32(lanes, 16));
 }
 
-/* a | (b & mask) */
-INLINE __m512i or_masked(__m512i a, __m512i b, __m512i mask)
-{
-    return _mm512_ternarylogic_epi64(a, b, mask, 0xF8);
-}
-
 /* Bits from `from` on come to `to`; what crosses from byte to byte the caller masks off. */
 INLINE __m512i move_bits(__m512i v, int from, int to)
 {

@@ -17,12 +17,6 @@ INLINE __m512i load_shifted(const uint8_t *at, int shift)
     return _mm512_srlv_epi16(both, shifts);
 }
 
-/* a | (b & mask) */
-INLINE __m512i or_masked(__m512i a, __m512i b, __m512i mask)
-{
-    return _mm512_ternarylogic_epi64(a, b, mask, 0xF8);
-}
-
 INLINE __m512 scaled(__m512i integers, float scale)
 {
     return _mm512_mul_ps(_mm512_cvtepi32_ps(integers), _mm512_set1_ps(scale));
