@@ -142,6 +142,13 @@ SONAME  := libfathom.so.$(firstword $(subst ., ,$(VERSION)))
 .PHONY: all
 all: $(PROGRAM) $(BUILD)/libfathom.a $(BUILD)/$(SHARED) ## the program and both libraries
 
+# What the program looks for beside itself, or once it is installed in share/fathom.
+SHIPPED := $(notdir $(wildcard models/minnow.gguf))
+$(PROGRAM): | $(SHIPPED:%=$(BUILD)/%)
+$(SHIPPED:%=$(BUILD)/%): $(BUILD)/%: models/%
+	@mkdir -p $(@D)
+	@ln -sf $(abspath $<) $@
+
 $(PROGRAM) $(BUILD)/tests/cli/test_%: private LIBS += $(PROGRAM_LIBS)
 $(PROGRAM): $(call archives,$(call closure,cli))
 	$(call say,LINK,$@)
@@ -225,7 +232,7 @@ $(BUILD)/fathom.pc: mk/fathom.pc.in Makefile
 root := $(DESTDIR)$(PREFIX)
 .PHONY: install uninstall
 install: all $(BUILD)/fathom.1 $(BUILD)/fathom.pc ## into PREFIX (/usr/local), under DESTDIR
-	install -d $(addprefix $(root)/,bin include lib/pkgconfig share/man/man1 share/doc/fathom)
+	install -d $(addprefix $(root)/,bin include lib/pkgconfig share/man/man1 share/doc/fathom share/fathom)
 	install -m 755 $(PROGRAM) $(root)/bin/fathom
 	install -m 644 include/fathom.h $(root)/include/fathom.h
 	install -m 644 $(BUILD)/libfathom.a $(root)/lib/libfathom.a
@@ -235,10 +242,11 @@ install: all $(BUILD)/fathom.1 $(BUILD)/fathom.pc ## into PREFIX (/usr/local), u
 	install -m 644 $(BUILD)/fathom.pc $(root)/lib/pkgconfig/fathom.pc
 	install -m 644 $(BUILD)/fathom.1 $(root)/share/man/man1/fathom.1
 	install -m 644 LICENSE NOTICE $(root)/share/doc/fathom
+	$(if $(SHIPPED),install -m 644 $(SHIPPED:%=models/%) $(root)/share/fathom)
 uninstall: ## remove what install put there
 	rm -f $(addprefix $(root)/,bin/fathom include/fathom.h share/man/man1/fathom.1)
 	rm -f $(addprefix $(root)/lib/,libfathom.a $(SHARED) $(SONAME) libfathom.so pkgconfig/fathom.pc)
-	rm -rf $(root)/share/doc/fathom
+	rm -rf $(addprefix $(root)/share/,doc/fathom fathom)
 
 # ---- the rest
 

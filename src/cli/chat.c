@@ -53,9 +53,11 @@ static const struct example chat_examples[] = {
 };
 
 const struct help chat_help = {
-    .synopsis = "-m MODEL [OPTION]...",
+    .synopsis = "[-m MODEL] [OPTION]...",
     .description =
-        "Holds a conversation. On a terminal lines can be edited and are remembered from one time to the "
+        "Holds a conversation; without -m with Minnow, the small model that ships with Fathom, which shows "
+        "how it goes and is not DeepSeek-R1. On a terminal lines can be edited and are remembered from one "
+        "time to the "
         "next, in $XDG_STATE_HOME/fathom/history or ~/.local/state/fathom/history. A paste of several lines "
         "is one message, and a line that ends in a backslash goes on in the next. A line may also be a "
         "command; /help lists them.\n\n"
@@ -337,7 +339,7 @@ int command_chat(int argc, char **argv)
     struct fathom_error reason;
     struct line_source source = {0};
     struct room room = {.terminal = terminal_is(stdin) && terminal_is(stderr)};
-    status = source_locate(&settings.source, argv[0], &path);
+    status = source_locate_or_ship(&settings.source, argv[0], &path);
     if (status != STATUS_DONE)
         goto done;
     room.model = computation_open(&settings.computation, buffer_text(&path), &reason);

@@ -57,13 +57,15 @@ static const struct example run_examples[] = {
 };
 
 const struct help run_help = {
-    .synopsis = "-m MODEL -p TEXT [OPTION]...\n-m MODEL -f FILE [OPTION]...",
+    .synopsis = "[-m MODEL] -p TEXT [OPTION]...\n[-m MODEL] -f FILE [OPTION]...",
     .description =
         "Puts the text to the model as one message of a user, in the form that the model's own chat "
         "template gives it, and writes the answer to standard output while it is computed, the reasoning "
         "with it. The answer ends where the model ends it, after -n tokens, when the context is full, or "
         "at Ctrl-C (a second one ends the program at once). A last line on standard error says how long "
         "the prompt and the answer were, how fast they went, and why it ended.\n\n"
+        "Without -m Minnow answers, the small model that ships with Fathom: a demonstration, not "
+        "DeepSeek-R1.\n\n"
         "With --raw there is no template: the text is continued from the begin token on, and written "
         "without a line break of its own.",
     .groups = run_groups,
@@ -332,7 +334,7 @@ int command_run(int argc, char **argv)
     struct error err;
     struct fathom_error reason;
     struct fathom_model *model = NULL;
-    status = source_locate(&settings.source, argv[0], &path);
+    status = source_locate_or_ship(&settings.source, argv[0], &path);
     if (status != STATUS_DONE)
         goto done;
     if (!read_prompt(&settings, &text, &err))

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "cli/amount.h"
 #include "cli/command.h"
+#include "cli/shipped.h"
 #include "cli/terminal.h"
 #include "gguf/gguf.h"
 #include "kernel/kernel.h"
@@ -27,8 +28,7 @@ int source_locate(const struct source *source, const char *command, struct buffe
 {
     const char *given = source->model != NULL ? source->model : source->name;
     if (given == NULL)
-        return command_misused(
-            command, "no model given: add -m FILE.gguf (a small model will ship with Fathom later)");
+        return command_misused(command, "no model given: add -m FILE.gguf");
     struct error err;
     switch (gguf_locate(given, path, &err)) {
     case GGUF_LOCATED:
@@ -41,6 +41,17 @@ int source_locate(const struct source *source, const char *command, struct buffe
         break;
     }
     return command_failed(command, err.text);
+}
+
+int source_locate_or_ship(const struct source *source, const char *command, struct buffer *path)
+{
+    if (source->model != NULL || source->name != NULL)
+        return source_locate(source, command, path);
+    struct error err;
+    if (!shipped_find(path, &err))
+        return command_misused(command, "no model given, and %s: add -m FILE.gguf", err.text);
+    shipped_say();
+    return STATUS_DONE;
 }
 
 static const struct option_choice caches[] = {

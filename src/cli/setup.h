@@ -19,6 +19,8 @@ extern const struct option source_options[]; /* into struct source */
 
 /* Appends the path of the model's first file. On anything but STATUS_DONE the reason was said. */
 int source_locate(const struct source *source, const char *command, struct buffer *path);
+/* The same, and where no model is given the one that ships, under its banner. */
+int source_locate_or_ship(const struct source *source, const char *command, struct buffer *path);
 
 struct computation { /* zeroed: the defaults */
     uint64_t n_threads;

@@ -137,8 +137,6 @@ expect_err "/clear starts anew"
 chat
 expect_status 0
 expect_no_out
-run chat
-expect_refusal 2 "no model given"
 run chat -m "$work/absent.gguf"
 expect_refusal 1 "absent.gguf"
 printf 'a\n' >"$lines"

@@ -25,7 +25,6 @@ for command in serve pull verify quantize; do
 done
 
 refused "nothing to say" run -m "$golden"
-refused "no model given" run -p x
 refused "no model given" tokenize
 refused "leave one out" run -m "$golden" -p x -f y
 refused "--raw" run -m "$golden" -p x --raw --think off
