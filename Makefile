@@ -113,7 +113,7 @@ $(call made,src/kernel/avx512/): private OWN := $(isa_avx512) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/vbmi_): private OWN := $(isa_vbmi) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/bf16_): private OWN := $(isa_bf16) $(KERNEL_CFLAGS)
 $(call made,tests/) $(call made,bench/): private OWN := -Itests
-$(call made,src/cli/chat_line): private OWN := $(PROGRAM_CFLAGS)
+$(call made,src/cli/chat_line) $(call made,src/server/): private OWN := $(PROGRAM_CFLAGS)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)
@@ -149,7 +149,7 @@ $(SHIPPED:%=$(BUILD)/%): $(BUILD)/%: models/%
 	@mkdir -p $(@D)
 	@ln -sf $(abspath $<) $@
 
-$(PROGRAM) $(BUILD)/tests/cli/test_%: private LIBS += $(PROGRAM_LIBS)
+$(PROGRAM) $(BUILD)/tests/cli/test_% $(BUILD)/tests/server/test_%: private LIBS += $(PROGRAM_LIBS)
 $(PROGRAM): $(call archives,$(call closure,cli))
 	$(call say,LINK,$@)
 	$(Q)$(LINK) -pie $(group) $(LIBS) -o $@

@@ -119,5 +119,6 @@ $(FUZZERS:%=fuzz-%): fuzz-%: $(BUILD)/tests/fuzz/fuzz_%
 	    $(BUILD)/found/$* $(wildcard tests/corpus/$*) > $(BUILD)/found/$*.log 2>&1 || \
 	    { tail -n 60 $(BUILD)/found/$*.log; exit 1; }
 	@printf '  %-12s %s\n' $* "$$(grep '^Done' $(BUILD)/found/$*.log)"
-$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(call archives,tests $(call closure,engine))
+$(BUILD)/tests/fuzz/fuzz_%: private LIBS += $(PROGRAM_LIBS)
+$(BUILD)/tests/fuzz/fuzz_%: $(BUILD)/tests/fuzz/fuzz_%.o $(call archives,tests $(call closure,server))
 	$(Q)$(LINK) -fsanitize=fuzzer $< $(group) $(LIBS) -o $@

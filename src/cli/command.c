@@ -13,6 +13,7 @@
 const struct command commands[] = {
     {"chat", "talk with a model, message by message", command_chat, &chat_help},
     {"run", "answer one message, or continue a text", command_run, &run_help},
+    {"serve", "answer other programs over HTTP", command_serve, &serve_help},
     {"plan", "say what a model will take and how fast it will be here", command_plan, &plan_help},
     {"inspect", "show what a model file holds", command_inspect, &inspect_help},
     {"tokenize", "turn text into token ids, and back", command_tokenize, &tokenize_help},
@@ -24,7 +25,7 @@ const struct command commands[] = {
 const size_t n_commands = sizeof commands / sizeof *commands;
 
 /* Commands whose names are settled and which do not exist yet. */
-static const char *const to_come[] = {"serve", "pull", "verify", "quantize"};
+static const char *const to_come[] = {"pull", "verify", "quantize"};
 
 const struct command *command_find(const char *name)
 {

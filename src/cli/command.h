@@ -55,6 +55,7 @@ int command_misused(const char *name, const char *format, ...) __attribute__((fo
 
 int command_run(int argc, char **argv);
 int command_chat(int argc, char **argv);
+int command_serve(int argc, char **argv);
 int command_tokenize(int argc, char **argv);
 int command_logits(int argc, char **argv);
 int command_plan(int argc, char **argv);
@@ -63,7 +64,7 @@ int command_forge(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_help(int argc, char **argv);
 
-extern const struct help run_help, chat_help, tokenize_help, logits_help, inspect_help, plan_help, forge_help,
-    bench_help, help_help;
+extern const struct help run_help, chat_help, serve_help, tokenize_help, logits_help, inspect_help, plan_help,
+    forge_help, bench_help, help_help;
 
 #endif
