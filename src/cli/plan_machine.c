@@ -49,6 +49,7 @@ json_t *plan_machine_json(const struct plan_machine *machine)
     set_rate(object, "read_rate", machine->read_rate);
     set_rate(object, "drive_rate", machine->drive_rate);
     set_rate(object, "attention_rate", machine->attention_rate);
+    set_rate(object, "activation_rate", machine->activation_rate);
     json_object_set_new(object, "rates", rates_json(machine));
     return object;
 }
@@ -149,6 +150,8 @@ static bool read_key(const char *key, const json_t *value, struct plan_machine *
         return read_rate(value, key, &machine->drive_rate, err);
     if (strcmp(key, "attention_rate") == 0)
         return read_rate(value, key, &machine->attention_rate, err);
+    if (strcmp(key, "activation_rate") == 0)
+        return read_rate(value, key, &machine->activation_rate, err);
     if (strcmp(key, "rates") == 0)
         return read_rates(value, machine, err);
     return strcmp(key, "hwloc") == 0 || fail(err, "no key '%s' in a machine", key);

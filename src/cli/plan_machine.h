@@ -12,8 +12,9 @@
 json_t *plan_machine_json(const struct plan_machine *machine);
 
 /* Reads a file that is such an object, or has one as "machine". Keys: threads, node_bytes, memory_bytes,
- * available_bytes, lock_bytes, read_rate, drive_rate, attention_rate, rates; or instead of the first four
- * "hwloc", a synthetic topology in hwloc's syntax. Errors name the key; the caller names the file. */
+ * available_bytes, lock_bytes, read_rate, drive_rate, attention_rate, activation_rate, rates; or instead of
+ * the first four "hwloc", a synthetic topology in hwloc's syntax. Errors name the key; the caller names the
+ * file. */
 bool plan_machine_read(struct plan_machine *machine, const char *path, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan_measure.c - products of every format with one row and with many, on weights that no cache holds, and
- * attention on a block that one does.
+/* plan_measure.c - products of every format with one row and with many, on weights that no cache holds;
+ * activations that none holds either; and attention on a block that one does.
  *
  * Members take strips of rows in turn, as the backend deals them out, until time is up. */
 #include "cli/plan_measure.h"
@@ -33,6 +33,10 @@
 #define RUN_BYTES       ((size_t)4 << 20) /* of strips that follow each other: about an expert's matrix */
 #define RUN_STRIDE      1009              /* a prime: all runs have their turn */
 
+#define PASSED_VALUES 2048 /* at a time: an expert's row in DeepSeek-R1 */
+
+#define CHUNK_ROWS 512 /* of activations: no core's own cache holds those that it will need again */
+
 #define BLOCK_POSITIONS 128 /* of the cache, as attention reads them */
 
 struct bench {
@@ -41,8 +45,8 @@ struct bench {
     struct team *team;
     uint8_t *weights; /* [n_bytes] of one format at a time */
     size_t n_bytes;
-    float *floats;    /* [PLAN_MANY_ROWS][n_columns] activations */
-    uint8_t *int8;    /* [PLAN_MANY_ROWS][activation_row_bytes(n_columns)] the same, quantized */
+    float *floats;    /* [CHUNK_ROWS][n_columns] activations */
+    uint8_t *int8;    /* [CHUNK_ROWS][activation_row_bytes(n_columns)] the same, quantized */
     float *outputs;   /* [member][n_outputs] */
     double *rates;    /* [member] */
     float *attention; /* [member][attention_floats()] */
@@ -106,32 +110,53 @@ static const uint8_t *take_strip(struct bench *bench, const struct strips *strip
     return bench->weights + (run * strips->n_run + step % strips->n_run) * strips->n_bytes;
 }
 
+/* Activation rows that a strip meets. A few are an expert's share of a chunk, which is one of many: these
+ * have the mean and the deviation of such shares, where 8 of 256 experts are drawn 512 times. All strips of a
+ * run have the same few; many pass by each strip. */
+static struct range rows_of(const struct bench *bench, const struct strips *strips, const uint8_t *strip)
+{
+    static const size_t shares[] = {10, 13, 15, 16, 17, 19, 22};
+    size_t index = (size_t)(strip - bench->weights) / strips->n_bytes, run = index / strips->n_run;
+    size_t n = bench->n_rows, begin = index;
+    if (n == 1)
+        return (struct range){0, 1};
+    if (n == PLAN_FEW_ROWS) {
+        n = shares[run % (sizeof shares / sizeof *shares)];
+        begin = run;
+    }
+    begin = begin * bench->n_rows % (CHUNK_ROWS - n + 1);
+    return (struct range){begin, begin + n};
+}
+
 static void multiply_strips(void *argument, const struct member *member)
 {
     struct bench *bench = argument;
     size_t n_columns = bench->shape.n_columns, row_bytes = format_row_bytes(bench->shape.format, n_columns);
     const struct strips strips = strips_of(bench, row_bytes);
     bool floats = format_info(bench->shape.format)->float_activations;
+    const uint8_t *activations = floats ? (const uint8_t *)bench->floats : bench->int8;
+    size_t activation_bytes = floats ? n_columns * sizeof(float) : activation_row_bytes(n_columns);
     const uint8_t *strip = take_strip(bench, &strips), *next;
     size_t n_done = 0;
-    product_fn *product = kernels_product(bench->kernels, bench->shape.format, bench->n_rows);
     double begun = clock_seconds(), now = begun;
-    for (; now - begun < PRODUCT_SECONDS; now = clock_seconds(), n_done++, strip = next) {
+    for (; now - begun < PRODUCT_SECONDS; now = clock_seconds(), strip = next) {
+        struct range rows = rows_of(bench, &strips, strip);
+        size_t n_rows = rows.end - rows.begin;
+        product_fn *product = kernels_product(bench->kernels, bench->shape.format, n_rows);
         next = take_strip(bench, &strips);
+        n_done += n_rows;
         product(&(struct product){.rows = strip,
                                   .row_bytes = row_bytes,
                                   .n_rows = strips.n_rows,
                                   .n_columns = n_columns,
-                                  .activations = floats ? (const void *)bench->floats : bench->int8,
-                                  .activation_bytes =
-                                      floats ? n_columns * sizeof(float) : activation_row_bytes(n_columns),
-                                  .n_tokens = bench->n_rows,
+                                  .activations = activations + rows.begin * activation_bytes,
+                                  .activation_bytes = activation_bytes,
+                                  .n_tokens = n_rows,
                                   .next = next,
                                   .out = bench->outputs + member->index * bench->n_outputs,
                                   .out_stride = strips.n_rows});
     }
-    bench->rates[member->index] =
-        (double)(n_done * strips.n_rows * n_columns * bench->n_rows) / (now - begun);
+    bench->rates[member->index] = (double)(n_done * strips.n_rows * n_columns) / (now - begun);
 }
 
 static int ascending(const void *a, const void *b)
@@ -171,23 +196,55 @@ static void repeat_pool(void *argument, const struct member *member)
         memcpy(bench->weights + at, bench->pool, min_size(pool_bytes, bench->n_bytes - at));
 }
 
+static void fill_weights(struct bench *bench, enum format format)
+{
+    struct random random = random_seeded(1);
+    if (bench->is_filled && bench->shape.format == format)
+        return;
+    bench->shape.format = format;
+    bench->is_filled = true;
+    blocks_fill(format, block_scale_measure(format), 0.01, &random, bench->pool,
+                POOL_BYTES / format_info(format)->block_bytes);
+    team_run(bench->team, repeat_pool, bench);
+}
+
 /* Weights in another format, and activations in rows of another length. */
 static void take_shape(struct bench *bench, struct plan_shape shape)
 {
-    struct random random = random_seeded(1);
-    bool refill = !bench->is_filled || bench->shape.format != shape.format;
+    fill_weights(bench, shape.format);
     bench->shape = shape;
-    bench->is_filled = true;
-    if (refill) {
-        blocks_fill(shape.format, block_scale_measure(shape.format), 0.01, &random, bench->pool,
-                    POOL_BYTES / format_info(shape.format)->block_bytes);
-        team_run(bench->team, repeat_pool, bench);
-    }
-    for (size_t i = 0; i < (size_t)shape.n_columns * PLAN_MANY_ROWS; i++)
+    for (size_t i = 0; i < (size_t)shape.n_columns * CHUNK_ROWS; i++)
         bench->floats[i] = (float)(i % 127) / 64 - 1;
-    for (size_t row = 0; row < PLAN_MANY_ROWS && shape.n_columns % ACTIVATION_BLOCK == 0; row++)
+    for (size_t row = 0; row < CHUNK_ROWS && shape.n_columns % ACTIVATION_BLOCK == 0; row++)
         bench->kernels->quantize(bench->floats + row * shape.n_columns,
                                  bench->int8 + row * activation_row_bytes(shape.n_columns), shape.n_columns);
+}
+
+/* ---- what lies between products ---- */
+
+/* What one product gives is written, and read and quantized for the next, long after. */
+static void pass_on(void *argument, const struct member *member)
+{
+    struct bench *bench = argument;
+    size_t half = bench->n_bytes / sizeof(float) / 2;
+    const float *read = (const void *)bench->weights;
+    float *written = (float *)(void *)bench->weights + half;
+    struct range share = team_share(member, half, PASSED_VALUES);
+    uint8_t *int8 = (void *)(bench->outputs + member->index * bench->n_outputs);
+    size_t at = share.begin, n_done = 0;
+    double begun = clock_seconds(), now = begun;
+    for (; now - begun < PRODUCT_SECONDS; now = clock_seconds(), n_done += PASSED_VALUES) {
+        bench->kernels->quantize(read + at, int8, PASSED_VALUES);
+        memcpy(written + at, read + at, PASSED_VALUES * sizeof *read);
+        at = at + 2 * PASSED_VALUES <= share.end ? at + PASSED_VALUES : share.begin;
+    }
+    bench->rates[member->index] = (double)n_done / (now - begun);
+}
+
+static double activation_rate(struct bench *bench)
+{
+    fill_weights(bench, FORMAT_F32);
+    return median_rate(bench, pass_on);
 }
 
 /* ---- attention ---- */
@@ -244,9 +301,18 @@ static void attend_blocks(void *argument, const struct member *member)
                                    .value_words = latent,
                                    .n_columns = latent,
                                    .out = a.output};
+    struct attend_running running[LANES / ATTEND_LANES] = {0};
     double begun = clock_seconds(), now = begun;
     for (; now - begun < PRODUCT_SECONDS; now = clock_seconds(), n_done++) {
         kernels->product(&product);
+        for (size_t bundle = 0; bundle < LANES / ATTEND_LANES; bundle++) {
+            float *scores = a.scores + bundle * product.out_bundle;
+            kernels->weigh(&(struct attend_weigh){.scores = scores,
+                                                  .n_positions = BLOCK_POSITIONS,
+                                                  .running = &running[bundle],
+                                                  .weights = scores,
+                                                  .shrink = a.shrink + bundle * ATTEND_LANES});
+        }
         kernels->sum(&sum);
     }
     bench->rates[member->index] =
@@ -265,8 +331,8 @@ static bool open_bench(struct bench *bench, struct error *err)
     bench->n_bytes = min_size(MOST_BYTES, max_size(LEAST_BYTES, n_members * THREAD_BYTES));
     bench->weights = pages_allocate(bench->n_bytes, "measuring", err);
     bench->pool = memory_allocate(POOL_BYTES, 1, "measuring", err);
-    bench->floats = memory_allocate(PLAN_MANY_ROWS, n_columns * sizeof(float), "measuring", err);
-    bench->int8 = memory_allocate(PLAN_MANY_ROWS, activation_row_bytes(round_up(n_columns, ACTIVATION_BLOCK)),
+    bench->floats = memory_allocate(CHUNK_ROWS, n_columns * sizeof(float), "measuring", err);
+    bench->int8 = memory_allocate(CHUNK_ROWS, activation_row_bytes(round_up(n_columns, ACTIVATION_BLOCK)),
                                   "measuring", err);
     bench->outputs = memory_allocate(n_members, bench->n_outputs * sizeof(float), "measuring", err);
     bench->rates = memory_allocate(n_members, sizeof(double), "measuring", err);
@@ -310,8 +376,10 @@ bool plan_measure(struct plan_machine *machine, struct team *team, const struct 
                                                                 .few = product_rate(&bench, PLAN_FEW_ROWS),
                                                                 .many = product_rate(&bench, PLAN_MANY_ROWS)};
     }
-    if (ok)
+    if (ok) {
+        machine->activation_rate = activation_rate(&bench);
         machine->attention_rate = median_rate(&bench, attend_blocks);
+    }
     close_bench(&bench);
     return ok;
 }

@@ -37,10 +37,12 @@ struct plan_machine {
     uint64_t node_bytes[PLAN_MOST_NODES]; /* installed on each; 0: not known */
     uint64_t memory_bytes;                /* installed, or granted */
     uint64_t available_bytes;
-    uint64_t lock_bytes;   /* that may be locked; UINT64_MAX: any number */
-    double read_rate;      /* bytes a second from memory, all threads; 0: not measured, and no forecast */
-    double drive_rate;     /* bytes a second from the model's drive; 0: not measured */
-    double attention_rate; /* multiply-adds a second in attention, all threads; 0: not measured */
+    uint64_t lock_bytes;    /* that may be locked; UINT64_MAX: any number */
+    double read_rate;       /* bytes a second from memory, all threads; 0: not measured, and no forecast */
+    double drive_rate;      /* bytes a second from the model's drive; 0: not measured */
+    double attention_rate;  /* multiply-adds a second in attention, all threads; 0: not measured */
+    double activation_rate; /* values a second between products: written, read and quantized, all threads;
+                             * 0: not measured */
     struct plan_rate rates[PLAN_MOST_RATES];
     size_t n_rates;
 };

@@ -3,8 +3,9 @@
  *
  * A weight costs the larger of two times: its bytes over the rate of memory,
  * and its products over the rate at which the cores make them in its format.
- * The sum over all weights that a token reads, attention over the cache, and
- * what comes from the drive are one token. */
+ * The sum over all weights that a token reads, the values that go from one
+ * product to the next, attention over the cache, and what comes from the drive
+ * are one token. */
 #include "weights/plan_forecast.h"
 
 #include <math.h>
@@ -86,6 +87,18 @@ static double rate_of(const struct plan_rate *rate, double n_rows)
     return rate->many;
 }
 
+/* What lies between products: a value that one gives is read again, made something else and written for the
+ * next, about as when it is quantized. */
+static void add_activations(const struct forecaster *forecaster, const struct gguf_tensor *tensor,
+                            double n_weights, double n_rows, struct time_sheet *sheet)
+{
+    double n_columns = (double)tensor->dimensions[0], n_outputs = (double)tensor->dimensions[1];
+    double n_matrices = n_weights / (n_columns * n_outputs);
+    if (forecaster->machine->activation_rate > 0)
+        sheet->seconds[PLAN_BY_CORES] +=
+            n_matrices * n_rows * (n_columns + n_outputs) / forecaster->machine->activation_rate;
+}
+
 /* Products of n_bytes of a tensor with n_rows rows each. */
 static void add_product(const struct forecaster *forecaster, const struct gguf_tensor *tensor, double n_bytes,
                         double n_rows, struct time_sheet *sheet)
@@ -99,6 +112,7 @@ static void add_product(const struct forecaster *forecaster, const struct gguf_t
         sheet->seconds[PLAN_BY_CORES] += by_cores;
     else
         sheet->seconds[PLAN_BY_MEMORY] += fmax(by_memory, by_cores);
+    add_activations(forecaster, tensor, n_weights, n_rows, sheet);
 }
 
 static void add_attention(const struct forecaster *forecaster, double products, struct time_sheet *sheet)
@@ -186,9 +200,18 @@ static bool is_expanded(const struct chunk *chunk)
     return chunk->n_rows >= ATTENTION_EXPAND_ROWS;
 }
 
-static bool expands_latents(enum role role)
+static double values_of(const struct gguf_tensor *tensor)
 {
-    return role == ROLE_KEY_UP || role == ROLE_VALUE_UP || role == ROLE_KEY_VALUE_UP;
+    return (double)(tensor->dimensions[0] * tensor->dimensions[1] * tensor->dimensions[2]);
+}
+
+/* A tensor that attention itself multiplies, as numbers of its own kind, with all latents so far. */
+static bool is_expansion(const struct forecaster *forecaster, size_t tensor, const struct chunk *chunk)
+{
+    const struct catalog *catalog = forecaster->request->catalog;
+    enum role role = catalog->places[tensor].role;
+    return is_expanded(chunk) && part_of(catalog, tensor) == PART_ATTENTION &&
+           (role == ROLE_KEY_UP || role == ROLE_VALUE_UP || role == ROLE_KEY_VALUE_UP);
 }
 
 /* Bytes of a tensor that a chunk reads, and the rows that each of its weights meets. */
@@ -205,10 +228,6 @@ static double chunk_reads(const struct forecaster *forecaster, size_t tensor, co
         *n_rows = chunk->n_rows * g->n_experts_used / (g->n_experts * touched);
         return n_bytes * touched;
     }
-    case PART_ATTENTION: /* keys and values of earlier positions are expanded again */
-        if (is_expanded(chunk) && expands_latents(catalog->places[tensor].role))
-            *n_rows += chunk->depth;
-        return n_bytes;
     case PART_HEAD:
         *n_rows = 1;
         return chunk->last ? n_bytes : 0;
@@ -230,7 +249,9 @@ static void add_chunk(const struct forecaster *forecaster, const struct chunk *c
     const struct gguf *file = forecaster->request->file;
     for (size_t i = 0; i < file->n_tensors; i++) {
         double n_rows, n_bytes = chunk_reads(forecaster, i, chunk, &n_rows);
-        if (n_bytes > 0)
+        if (is_expansion(forecaster, i, chunk) && forecaster->machine->attention_rate > 0)
+            add_attention(forecaster, values_of(&file->tensors[i]) * (chunk->depth + n_rows), sheet);
+        else if (n_bytes > 0)
             add_product(forecaster, &file->tensors[i], n_bytes, n_rows, sheet);
     }
     /* A row attends to all before the chunk and to half of it on average: over latents in a short chunk, else

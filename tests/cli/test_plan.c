@@ -29,6 +29,7 @@ static struct plan_machine workstation(void)
 {
     struct plan_machine machine = invented("numa:2(memory=412316860416) core:12 pu:2", 225 * GB, 7 * GB);
     machine.attention_rate = 4e12;
+    machine.activation_rate = 5e9;
     machine.rates[0] = (struct plan_rate){FORMAT_Q2_K, 7168, 1e12, 2e12, 3e12};
     machine.rates[1] = (struct plan_rate){FORMAT_IQ4_XS, 32, 1, 0, 0.5};
     machine.n_rates = 2;
@@ -330,7 +331,7 @@ static void rates_are_measured(void **state)
         if (!(rate->one > 1e5 && rate->few > 1e5 && rate->many > 1e5))
             fail_msg("%s: %g %g %g", format_info(rate->format)->name, rate->one, rate->few, rate->many);
     }
-    assert_true(machine.read_rate > 1e7 && machine.attention_rate > 1e5);
+    assert_true(machine.read_rate > 1e7 && machine.attention_rate > 1e5 && machine.activation_rate > 1e5);
 }
 
 static void shapes_are_the_models(void **state)
