@@ -3,14 +3,12 @@
  * registers while the words go by, each sum a chain of its own. */
 #include "kernel/avx2/avx2.h"
 #include "kernel/avx2/exponential.h"
+#include "kernel/unroll.h"
 
 #define LANES  ATTEND_LANES
 #define HALF   8
 #define HALVES 2
 #define TILE   4 /* with two vectors each: as many sums as hide the latency of an addition */
-
-#define UNROLL _Pragma("GCC unroll 8")
-#define INLINE static inline __attribute__((always_inline))
 
 INLINE void product_tile(const struct attend_product *p, size_t bundle, size_t row, int n_rows)
 {

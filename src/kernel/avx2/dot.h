@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "kernel/ahead.h"
 #include "kernel/kernel.h"
+#include "kernel/unroll.h"
 #include "quant/blocks.h"
 
 #define ROWS         4 /* rows that share the activations of a span */
@@ -58,11 +59,6 @@ struct lanes {
     __m256 products;
     __m256 minima;
 };
-
-/* Loops over a span's vectors and a tile's rows must leave no index behind, so that arrays become
- * registers. */
-#define UNROLL _Pragma("GCC unroll 8")
-#define INLINE static inline __attribute__((always_inline))
 
 INLINE int n_vectors(struct family f)
 {

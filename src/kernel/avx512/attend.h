@@ -11,13 +11,11 @@
 
 #include "kernel/attend.h"
 #include "kernel/avx512/exponential.h"
+#include "kernel/unroll.h"
 
 #define LANES   ATTEND_LANES
 #define TILE    8 /* rows or columns */
 #define BUNDLES 2
-
-#define UNROLL _Pragma("GCC unroll 16")
-#define INLINE static inline __attribute__((always_inline))
 
 /* sum + word of each lane * the word spread over the lanes. */
 typedef __m512 multiply_fn(__m512 sum, __m512 lanes, __m512 word);

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "kernel/ahead.h"
 #include "kernel/kernel.h"
+#include "kernel/unroll.h"
 #include "quant/blocks.h"
 
 #define SPAN         256 /* columns unpacked at once: a block of 256, or eight of 32 */
@@ -70,11 +71,6 @@ struct inputs {
     __m256 plain_scales;         /* [8]: of 32 columns, as they are */
     __m256i sums;                /* int16 [16]: of 16 values */
 };
-
-/* Loops over a span's vectors and a tile's rows must leave no index behind, so that arrays become
- * registers. */
-#define UNROLL _Pragma("GCC unroll 16")
-#define INLINE static inline __attribute__((always_inline))
 
 /* A load that is done once: compilers repeat it as an operand of every use, and one across cache lines is
  * slow. */
