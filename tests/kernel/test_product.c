@@ -243,7 +243,25 @@ static void test_bits_do_not_depend_on_company(void **state)
     each_level(check_company);
 }
 
-/* Blocks of one byte throughout, and activations of the largest size: no sum inside may overflow. */
+#define EXTREME_COLUMNS 512
+
+/* Activations of the largest size, in place of those that are there: token 0 all plus, token 1 all minus, and
+ * the others with the sign of the weight that they meet in row token / 2, or its opposite. */
+static void make_extreme_activations(struct operands *o)
+{
+    float weights[EXTREME_COLUMNS], x[EXTREME_COLUMNS];
+    for (size_t token = 0; token < MOST_TOKENS; token++) {
+        decode_row(o->format, o->weights.rows + token / 2 * o->row_bytes, weights, EXTREME_COLUMNS);
+        for (size_t i = 0; i < EXTREME_COLUMNS; i++) {
+            bool plus = token < 2 || weights[i] >= 0.0f;
+            x[i] = plus == (token % 2 == 0) ? 127.0f : -127.0f;
+        }
+        activation_encode(x, o->activations + token * o->activation_bytes, EXTREME_COLUMNS);
+    }
+}
+
+/* Blocks of one byte throughout and random ones, and activations of the largest size: no sum inside may
+ * overflow. */
 static void check_extremes(const struct products *products)
 {
     static const uint8_t bytes[] = {0x00, 0xFF, 0x80, 0x7F, 0xF0, 0x0F};
@@ -251,21 +269,15 @@ static void check_extremes(const struct products *products)
 
     for (int format = FORMAT_Q8_0; format < FORMAT_COUNT; format++) {
         const struct format_info *info = format_info((enum format)format);
-        for (size_t i = 0; i < sizeof bytes; i++) {
+        for (size_t i = 0; i <= sizeof bytes; i++) {
             struct operands o;
-            float out[MOST_TOKENS * MOST_ROWS], x[512];
-            make_operands(&o, (enum format)format, 512, &random);
-            memset(o.weights.rows, bytes[i], MOST_ROWS * o.row_bytes);
+            float out[MOST_TOKENS * MOST_ROWS];
+            make_operands(&o, (enum format)format, EXTREME_COLUMNS, &random);
+            if (i < sizeof bytes)
+                memset(o.weights.rows, bytes[i], MOST_ROWS * o.row_bytes);
             for (size_t at = 0; at < MOST_ROWS * o.row_bytes; at += info->block_bytes)
                 put_scale((enum format)format, o.weights.rows + at, 0x2C00, 0x2C00); /* 1 / 16 */
-            for (size_t token = 0; token < MOST_TOKENS; token++) {
-                for (size_t at = 0; at < 512; at++)
-                    x[at] = token == 0                 ? 127.0f
-                            : token == 1               ? -127.0f
-                            : random_below(&random, 2) ? 127.0f
-                                                       : -127.0f;
-                activation_encode(x, o.activations + token * o.activation_bytes, 512);
-            }
+            make_extreme_activations(&o);
             struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, out);
             products->of[format](&p);
             check_against_law(&o, out, products->name);

@@ -41,8 +41,9 @@ struct family {
     size_t span_bytes; /* of a row: a block */
     bool small;        /* blocks of 32 columns: a scale, perhaps a minimum, and no groups */
     bool has_signs;    /* codes are signed; otherwise at most 127 */
-    bool minima;
-    uint8_t offset; /* code - offset is what the scale multiplies */
+    bool wide;         /* panels: codes less offset have sizes above 32, up to 64 */
+    uint8_t minimum;   /* columns that share a minimum: 16 or 32; 0: there are none */
+    uint8_t offset;    /* code - offset is what the scale multiplies */
 };
 
 /* A span of one token. */
@@ -103,11 +104,11 @@ INLINE void add_span(struct family f, const struct weights *w, const struct inpu
         sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot_vector(f, w, x, v)), _mm256_set1_ps(x->scales[v]), sum);
     to->products = _mm256_fmadd_ps(sum, _mm256_set1_ps(w->scale), to->products);
 
-    if (f.minima && f.small) {
+    if (f.minimum > 0 && f.small) {
         float inputs = x->scales[0] * (float)(x->sums[0] + x->sums[1]);
         to->minima = _mm256_castps128_ps256(
             _mm_fmadd_ss(_mm_set_ss(w->minimum), _mm_set_ss(inputs), _mm256_castps256_ps128(to->minima)));
-    } else if (f.minima) {
+    } else if (f.minimum > 0) {
         __m256i dots =
             _mm256_madd_epi16(w->minima, _mm256_loadu_si256((const __m256i *)(const void *)x->sums));
         __m256 inputs = _mm256_mul_ps(_mm256_cvtepi32_ps(dots), _mm256_loadu_ps(x->scales));
@@ -126,7 +127,7 @@ INLINE float sum_of_8(__m256 v)
 INLINE float sum_of_lanes(struct family f, const struct lanes *lanes)
 {
     float sum = sum_of_8(lanes->products);
-    if (!f.minima)
+    if (f.minimum == 0)
         return sum;
     return sum + (f.small ? _mm256_cvtss_f32(lanes->minima) : sum_of_8(lanes->minima));
 }
@@ -239,12 +240,5 @@ INLINE __m256i scales_of_32(uint64_t scales)
 {
     return _mm256_cvtepi8_epi16(_mm_set1_epi64x((long long)scales));
 }
-
-/* The table's entry of a format. */
-#define PRODUCT(name, ...)                                        \
-    void avx2_product_##name(const struct product *p)             \
-    {                                                             \
-        multiply((struct family){unpack_##name, __VA_ARGS__}, p); \
-    }
 
 #endif

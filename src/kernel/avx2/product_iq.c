@@ -2,7 +2,7 @@
 /* product_iq.c - the code-book formats: IQ1, IQ2 and IQ3, where a code stands for eight (IQ3: four)
  * values. */
 #include "kernel/avx2/avx2.h"
-#include "kernel/avx2/dot.h"
+#include "kernel/avx2/panel.h"
 #include "quant/codebook.h"
 
 #define SIZE_OFFSET \
@@ -213,10 +213,10 @@ INLINE void unpack_iq1_m(const uint8_t *block, struct weights *to)
     to->scale = _cvtsh_ss((uint16_t)_pext_u64(groups, 0xF000F000F000F000)) * 0.125f;
 }
 
-PRODUCT(iq1_s, sizeof(struct block_iq1_s), .minima = true)
-PRODUCT(iq1_m, sizeof(struct block_iq1_m), .offset = EIGHTHS_MID)
-PRODUCT(iq2_xxs, sizeof(struct block_iq2_xxs), .offset = SIZE_OFFSET)
-PRODUCT(iq2_xs, sizeof(struct block_iq2_xs), .offset = SIZE_OFFSET)
-PRODUCT(iq2_s, sizeof(struct block_iq2_s), .offset = SIZE_OFFSET)
-PRODUCT(iq3_xxs, sizeof(struct block_iq3_xxs), .offset = SIZE_OFFSET)
-PRODUCT(iq3_s, sizeof(struct block_iq3_s), .offset = SIZE_OFFSET)
+PRODUCTS(iq1_s, sizeof(struct block_iq1_s), .minimum = 32)
+PRODUCTS(iq1_m, sizeof(struct block_iq1_m), .offset = EIGHTHS_MID)
+PRODUCTS(iq2_xxs, sizeof(struct block_iq2_xxs), .wide = true, .offset = SIZE_OFFSET)
+PRODUCTS(iq2_xs, sizeof(struct block_iq2_xs), .wide = true, .offset = SIZE_OFFSET)
+PRODUCTS(iq2_s, sizeof(struct block_iq2_s), .wide = true, .offset = SIZE_OFFSET)
+PRODUCTS(iq3_xxs, sizeof(struct block_iq3_xxs), .wide = true, .offset = SIZE_OFFSET)
+PRODUCTS(iq3_s, sizeof(struct block_iq3_s), .offset = SIZE_OFFSET)

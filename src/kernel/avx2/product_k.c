@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* product_k.c - the K-quants and IQ4_XS: blocks of 256 values with packed integer scales. */
 #include "kernel/avx2/avx2.h"
-#include "kernel/avx2/dot.h"
+#include "kernel/avx2/panel.h"
 #include "quant/codebook.h"
 
 #define EACH_BYTE 0x0101010101010101u
@@ -148,9 +148,9 @@ INLINE void unpack_iq4_xs(const uint8_t *block, struct weights *to)
     to->scale = half_at(b->scale);
 }
 
-PRODUCT(q2_k, sizeof(struct block_q2_k), .minima = true)
-PRODUCT(q3_k, sizeof(struct block_q3_k), .offset = 4)
-PRODUCT(q4_k, sizeof(struct block_q4_k), .minima = true)
-PRODUCT(q5_k, sizeof(struct block_q5_k), .minima = true)
-PRODUCT(q6_k, sizeof(struct block_q6_k), .offset = 32)
-PRODUCT(iq4_xs, sizeof(struct block_iq4_xs), .has_signs = true)
+PRODUCTS(q2_k, sizeof(struct block_q2_k), .minimum = 16)
+PRODUCTS(q3_k, sizeof(struct block_q3_k), .offset = 4)
+PRODUCTS(q4_k, sizeof(struct block_q4_k), .minimum = 32)
+PRODUCTS(q5_k, sizeof(struct block_q5_k), .minimum = 32)
+PRODUCTS(q6_k, sizeof(struct block_q6_k), .offset = 32)
+PRODUCTS(iq4_xs, sizeof(struct block_iq4_xs), .has_signs = true)

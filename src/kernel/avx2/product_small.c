@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* product_small.c - blocks of 32 values with one scale: Q8_0, Q4_0 to Q5_1 and IQ4_NL. */
 #include "kernel/avx2/avx2.h"
-#include "kernel/avx2/dot.h"
+#include "kernel/avx2/panel.h"
 #include "quant/codebook.h"
 
 /* Bit i of `bits` to bit 4 of byte i. */
@@ -59,9 +59,9 @@ INLINE void unpack_iq4_nl(const uint8_t *block, struct weights *to)
     to->scale = half_at(b->scale);
 }
 
-PRODUCT(q8_0, sizeof(struct block_q8_0), .small = true, .has_signs = true)
-PRODUCT(q4_0, sizeof(struct block_q4_0), .small = true, .offset = 8)
-PRODUCT(q4_1, sizeof(struct block_q4_1), .small = true, .minima = true)
-PRODUCT(q5_0, sizeof(struct block_q5_0), .small = true, .offset = 16)
-PRODUCT(q5_1, sizeof(struct block_q5_1), .small = true, .minima = true)
-PRODUCT(iq4_nl, sizeof(struct block_iq4_nl), .small = true, .has_signs = true)
+PRODUCTS(q8_0, sizeof(struct block_q8_0), .small = true, .has_signs = true)
+PRODUCTS(q4_0, sizeof(struct block_q4_0), .small = true, .offset = 8)
+PRODUCTS(q4_1, sizeof(struct block_q4_1), .small = true, .minimum = 32)
+PRODUCTS(q5_0, sizeof(struct block_q5_0), .small = true, .offset = 16)
+PRODUCTS(q5_1, sizeof(struct block_q5_1), .small = true, .minimum = 32)
+PRODUCTS(iq4_nl, sizeof(struct block_iq4_nl), .small = true, .has_signs = true)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* panel.c - fills panels and multiplies them, for every format alike. */
 #include "kernel/avx512/panel.h"
+#include "kernel/place.h"
 
 #define PANEL_TOKENS 8 /* that share a panel's loads: their sums and totals stay in registers */
 #define COLUMNS      (PANEL_SPANS * SPAN) /* of a panel */
@@ -8,12 +9,6 @@
 #define PANELS       2 /* beside each other: what is made ready of a token serves both */
 
 /* ---- multiplying ---- */
-
-/* The panels' place in a product. */
-struct place {
-    size_t row;
-    size_t column, n_columns; /* n_columns a multiple of 32 */
-};
 
 /* A token beside a panel. Its groups are those of the format's scales, or of its minima if there are any. */
 struct token {
@@ -268,25 +263,15 @@ static void fill_panel(const struct panel_format *f, const struct product *p, co
     }
 }
 
-/* The same rows' next columns, else the next rows, else what the caller reads then. */
-static const uint8_t *what_is_next(const struct panel_format *f, const struct product *p,
-                                   const struct place *place)
-{
-    const uint8_t *rows = p->rows;
-    if (place->column + COLUMNS < p->n_columns)
-        return rows + place->row * p->row_bytes + (place->column + COLUMNS) / SPAN * f->span_bytes;
-    if (place->row + PANELS * PANEL_ROWS < p->n_rows)
-        return rows + (place->row + PANELS * PANEL_ROWS) * p->row_bytes;
-    return p->next;
-}
-
 void avx512_multiply_panels(const struct panel_format *f, const struct product *p)
 {
+    const struct place most = {.row = PANELS * PANEL_ROWS, .n_columns = COLUMNS};
+    const struct piece piece = {SPAN, f->span_bytes};
     struct panel panels[PANELS];
-    for (size_t row = 0; row < p->n_rows; row += PANELS * PANEL_ROWS) {
+    for (size_t row = 0; row < p->n_rows; row += most.row) {
         for (size_t column = 0; column < p->n_columns; column += COLUMNS) {
             struct place place = {row, column, min_size(COLUMNS, p->n_columns - column)};
-            const uint8_t *soon = what_is_next(f, p, &place);
+            const uint8_t *soon = next_place(p, &place, &most, piece);
             for (size_t i = 0; i < PANELS && place.row < p->n_rows; i++, place.row += PANEL_ROWS)
                 fill_panel(f, p, &place, soon != NULL ? soon + i * PANEL_ROWS * p->row_bytes : NULL,
                            &panels[i]);
