@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -42,6 +43,64 @@ char *file_folder(const char *path, struct error *err)
         return memory_copy_text(".", 1, "a path", err);
     size_t n_bytes = slash == path ? 1 : (size_t)(slash - path); /* the root keeps its slash */
     return memory_copy_text(path, n_bytes, "a path", err);
+}
+
+bool file_make_folders(const char *path, unsigned rights, struct error *err)
+{
+    struct buffer part = {0};
+    bool ok = true;
+    for (const char *slash = strchr(path, '/'); ok && slash != NULL; slash = strchr(slash + 1, '/')) {
+        buffer_clear(&part);
+        buffer_append(&part, path, (size_t)(slash - path));
+        ok = buffer_ok(&part, err);
+        if (ok && slash != path && mkdir(buffer_text(&part), rights) != 0 && errno != EEXIST)
+            ok = fail_errno(err, "cannot make the folder") || fail_in(err, buffer_text(&part));
+    }
+    buffer_release(&part);
+    return ok;
+}
+
+/* Whether the locked file still goes by its name: its owner may have renamed or removed it before we got
+ * the lock. */
+static bool still_named(int descriptor, const char *path)
+{
+    struct stat ours, named;
+    return fstat(descriptor, &ours) == 0 && stat(path, &named) == 0 && ours.st_dev == named.st_dev &&
+           ours.st_ino == named.st_ino;
+}
+
+int file_open_locked(const char *path, struct error *err)
+{
+    for (;;) {
+        int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
+        if (descriptor < 0) {
+            fail_errno(err, "cannot create the partial file");
+            return -1;
+        }
+        /* A file system without locks (some network ones) refuses them: then two writers are not told
+         * apart. */
+        if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+            fail(err, "is being written by another process");
+            close(descriptor);
+            return -1;
+        }
+        if (still_named(descriptor, path))
+            return descriptor;
+        close(descriptor);
+    }
+}
+
+void file_sync_folder(const char *path)
+{
+    char *folder = file_folder(path, NULL);
+    if (folder == NULL)
+        return;
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor >= 0) {
+        fsync(descriptor);
+        close(descriptor);
+    }
+    memory_free(folder);
 }
 
 bool file_free_space(const char *path, uint64_t *n_bytes, struct error *err)

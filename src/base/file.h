@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file.h - questions to the file system: kind, size, free space, the names in a folder, a small file's text.
+/* file.h - the file system: kind, size, free space, the names in a folder, a small file's text; folders made.
  *
  * Errors here and in mapping.h and output.h do not name the path that was
  * given: the caller adds it, with fail_in(). */
@@ -18,6 +18,15 @@ enum file_kind file_kind(const char *path);
 bool file_size(const char *path, uint64_t *n_bytes, struct error *err);
 /* The folder that holds `path`: "." without a slash. The caller frees it with memory_free(). */
 char *file_folder(const char *path, struct error *err);
+/* Makes the folders above the last '/' of `path` that are not there, with these rights less the umask's. The
+ * error names the folder. */
+bool file_make_folders(const char *path, unsigned rights, struct error *err);
+/* Opens `path`, made if it is not there, to read and write, locked until it is closed: a second process that
+ * asks for it is refused. Links are not followed. -1: the error says why. */
+int file_open_locked(const char *path, struct error *err);
+/* Puts the names in the folder that holds `path` on disk, where its file system can: a rename is safe from a
+ * power cut then. */
+void file_sync_folder(const char *path);
 /* Bytes that this user may still write on the file system which holds `path` (or its folder, if path is
  * missing). */
 bool file_free_space(const char *path, uint64_t *n_bytes, struct error *err);

@@ -6,11 +6,7 @@
  * is renamed or removed before the lock is dropped. */
 #include "base/output.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -19,42 +15,16 @@
 
 #define SUFFIX ".partial"
 
-/* Whether the locked file still goes by its name: its owner may have renamed or removed it before we got
- * the lock. */
-static bool still_named(int descriptor, const char *path)
-{
-    struct stat ours, named;
-    return fstat(descriptor, &ours) == 0 && stat(path, &named) == 0 && ours.st_dev == named.st_dev &&
-           ours.st_ino == named.st_ino;
-}
-
 /* An empty file of our own at `path`, or -1. Nothing is cut before the lock is held. */
-static int open_locked(const char *path, struct error *err)
+static int open_emptied(const char *path, struct error *err)
 {
-    for (;;) {
-        int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-        if (descriptor < 0) {
-            fail_errno(err, "cannot create the partial file");
-            return -1;
-        }
-        /* A file system without locks (some network ones) refuses them: then two writers are not told
-         * apart. */
-        if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-            fail(err, "is being written by another process");
-            close(descriptor);
-            return -1;
-        }
-        if (!still_named(descriptor, path)) {
-            close(descriptor);
-            continue;
-        }
-        if (ftruncate(descriptor, 0) != 0) {
-            fail_errno(err, "cannot empty the partial file");
-            close(descriptor);
-            return -1;
-        }
-        return descriptor;
+    int descriptor = file_open_locked(path, err);
+    if (descriptor >= 0 && ftruncate(descriptor, 0) != 0) {
+        fail_errno(err, "cannot empty the partial file");
+        close(descriptor);
+        return -1;
     }
+    return descriptor;
 }
 
 bool output_open(struct output *output, const char *path, struct error *err)
@@ -75,7 +45,7 @@ bool output_open(struct output *output, const char *path, struct error *err)
     memcpy(output->partial, path, path_bytes);
     memcpy(output->partial + path_bytes, SUFFIX, sizeof SUFFIX);
 
-    int descriptor = open_locked(output->partial, err);
+    int descriptor = open_emptied(output->partial, err);
     if (descriptor < 0)
         goto failed;
     output->file = fdopen(descriptor, "wb");
@@ -115,21 +85,6 @@ bool output_fill(struct output *output, uint8_t value, size_t n_bytes, struct er
     return true;
 }
 
-/* A rename is safe from a power cut once its folder is on disk. Not every file system can do that, and
- * the file is complete either way, so nothing here is an error. */
-static void sync_folder(const char *path)
-{
-    char *folder = file_folder(path, NULL);
-    if (folder == NULL)
-        return;
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor >= 0) {
-        fsync(descriptor);
-        close(descriptor);
-    }
-    memory_free(folder);
-}
-
 bool output_commit(struct output *output, struct error *err)
 {
     if (ferror(output->file))
@@ -138,7 +93,7 @@ bool output_commit(struct output *output, struct error *err)
         return fail_errno(err, "cannot write to disk");
     if (rename(output->partial, output->path) != 0)
         return fail_errno(err, "cannot rename the partial file");
-    sync_folder(output->path);
+    file_sync_folder(output->path);
     fclose(output->file); /* flushed and synced: nothing is left that could fail */
     memory_free(output->path);
     memory_free(output->partial);

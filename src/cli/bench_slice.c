@@ -3,48 +3,16 @@
  * writes, and it removes nothing there but its own unfinished file. */
 #include "cli/bench_slice.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "cli/amount.h"
 #include "cli/forge_file.h"
+#include "cli/places.h"
 
 #define SLICE_VOCABULARY 1024 /* a head of rows as long as the whole one's, in less memory */
 #define SLICE_SEED       1
-
-/* Appends $XDG_CACHE_HOME/fathom, or $HOME/.cache/fathom (XDG Base Directory Specification, which has
- * relative paths ignored). */
-static bool append_folder(struct buffer *path, struct error *err)
-{
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache != NULL && cache[0] == '/')
-        buffer_append_format(path, "%s/fathom", cache);
-    else if (home != NULL && home[0] == '/')
-        buffer_append_format(path, "%s/.cache/fathom", home);
-    else
-        return fail(err, "no folder for the forged slice: set HOME or XDG_CACHE_HOME");
-    return buffer_ok(path, err);
-}
-
-/* Makes the folders above the last '/' that are not there. */
-static bool make_folders(const char *path, struct error *err)
-{
-    struct buffer part = {0};
-    bool ok = true;
-    for (const char *slash = strchr(path + 1, '/'); ok && slash != NULL; slash = strchr(slash + 1, '/')) {
-        buffer_clear(&part);
-        buffer_append(&part, path, (size_t)(slash - path));
-        ok = buffer_ok(&part, err);
-        if (ok && mkdir(buffer_text(&part), 0777) != 0 && errno != EEXIST)
-            ok = fail_errno(err, "cannot make the folder") || fail_in(err, buffer_text(&part));
-    }
-    buffer_release(&part);
-    return ok;
-}
 
 static bool count_bytes(const struct forge_model *model, uint64_t *n_bytes, struct error *err)
 {
@@ -68,7 +36,8 @@ bool bench_slice_choose(struct bench_slice *slice, const struct mix *mix, uint32
     g->n_layers = n_dense + n_moe;
     g->n_vocabulary = SLICE_VOCABULARY;
     forge_model_rename(&slice->model, preset_name(PRESET_R1));
-    if (!append_folder(&slice->path, err) || !count_bytes(&slice->model, &slice->n_bytes, err))
+    if (!(place_append(PLACE_CACHE, &slice->path, err) || fail_in(err, "no folder for the forged slice")) ||
+        !count_bytes(&slice->model, &slice->n_bytes, err))
         return false;
     buffer_append_format(&slice->path, "/r1-%s-%u+%u.gguf", mix->name, n_dense, n_moe);
     return buffer_ok(&slice->path, err);
@@ -117,7 +86,7 @@ bool bench_slice_make(const struct bench_slice *slice, struct error *err)
         break;
     }
     uint64_t n_free;
-    if (!make_folders(path, err) || (!file_free_space(path, &n_free, err) && !fail_in(err, path)))
+    if (!file_make_folders(path, 0777, err) || (!file_free_space(path, &n_free, err) && !fail_in(err, path)))
         return false;
     if (n_free < slice->n_bytes)
         return fail(err, "%s: needs %s, and %s are free there; set XDG_CACHE_HOME to another folder", path,

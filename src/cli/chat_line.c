@@ -13,11 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <wchar.h>
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "cli/places.h"
 #include "cli/terminal.h"
 
 #define MESSAGE_LIMIT    ((size_t)64 << 20) /* bytes; the longest context holds about one megabyte of text */
@@ -123,27 +124,14 @@ static char *prompt(EditLine *edit)
     return editor_of(edit)->continued ? later : first;
 }
 
-/* Makes every folder on the way to a file; what cannot be made shows when the file is written. */
-static void make_folders(struct buffer *path)
-{
-    for (size_t i = 1; i < path->n_bytes; i++)
-        if (path->bytes[i] == '/') {
-            path->bytes[i] = '\0';
-            mkdir(path->bytes, 0700);
-            path->bytes[i] = '/';
-        }
-}
-
-/* $XDG_STATE_HOME/fathom/history, or as that specification has it without the variable. */
+/* What cannot be made or found shows when the history is written: then it is not. */
 static void find_history(struct buffer *path)
 {
-    const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
-    if (state != NULL && state[0] == '/')
-        buffer_append_format(path, "%s/fathom/history", state);
-    else if (home != NULL && home[0] == '/')
-        buffer_append_format(path, "%s/.local/state/fathom/history", home);
-    if (path->n_bytes > 0 && !path->failed)
-        make_folders(path);
+    if (!place_append(PLACE_STATE, path, NULL))
+        return;
+    buffer_append_text(path, "/history");
+    if (buffer_ok(path, NULL))
+        file_make_folders(buffer_text(path), 0700, NULL);
 }
 
 static bool begin_editor(struct line_editor *editor)
