@@ -113,7 +113,8 @@ $(call made,src/kernel/avx512/): private OWN := $(isa_avx512) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/vbmi_): private OWN := $(isa_vbmi) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/bf16_): private OWN := $(isa_bf16) $(KERNEL_CFLAGS)
 $(call made,tests/) $(call made,bench/): private OWN := -Itests
-$(call made,src/cli/chat_line) $(call made,src/server/): private OWN := $(PROGRAM_CFLAGS)
+users_of_libraries := $(addprefix src/,server/ $(addprefix cli/,chat_line checksum host pull transfers))
+$(foreach user,$(users_of_libraries),$(call made,$(user))): private OWN := $(PROGRAM_CFLAGS)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC,$<)

@@ -26,6 +26,7 @@ users_pcre2.h       := text
 users_jansson.h     := engine server cli
 users_microhttpd.h  := server
 users_curl/curl.h   := cli
+users_openssl/evp.h := cli
 users_histedit.h    := cli
 users_editline/readline.h := cli
 users_xxhash.h      := weights engine

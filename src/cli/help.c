@@ -15,7 +15,7 @@ static const char purpose[] = "run DeepSeek-R1, and models built like it, from G
 static const char about[] =
     "Fathom computes DeepSeek-R1 671B and its relatives (DeepSeek-V2, V2-Lite, V3) on the machine at "
     "hand, from the GGUF files that people share. MODEL is everywhere a .gguf file, any shard of a split "
-    "one, or a folder that holds one model.";
+    "one, a folder that holds one model, or REPO:QUANT that 'fathom pull' or huggingface-cli fetched.";
 
 static const char more_help[] =
     "'fathom help COMMAND' and 'fathom COMMAND --help' explain a command, 'fathom help --man' prints the "
@@ -31,7 +31,11 @@ static const struct {
     {"130", "stopped by Ctrl-C"},
 };
 
-static const char environment[] = "NO_COLOR, set to anything, keeps colour out of the messages.";
+static const char environment[] =
+    "NO_COLOR, set to anything, keeps colour out of the messages. XDG_DATA_HOME, XDG_STATE_HOME and "
+    "XDG_CACHE_HOME say where fetched models, the history of chats and forged slices lie. HF_ENDPOINT and "
+    "HF_TOKEN are the host that 'fathom pull' asks and the token for it; HF_HUB_CACHE and HF_HOME say where "
+    "huggingface-cli puts models.";
 
 /* ---- the screen ---- */
 

@@ -3,12 +3,15 @@
 #include "cli/setup.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <sys/random.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/shipped.h"
+#include "cli/store.h"
 #include "cli/terminal.h"
 #include "gguf/gguf.h"
 #include "kernel/kernel.h"
@@ -18,11 +21,28 @@
 
 const struct option source_options[] = {
     {"model", 'm', "MODEL", INTO_TEXT(struct source, model),
-     .help = "a .gguf file, any shard of a split one, or a folder that holds one model"},
+     .help = "a .gguf file, any shard of a split one, a folder that holds one model, or REPO:QUANT that "
+             "'fathom pull' fetched"},
     {"model-name", 0, "MODEL", INTO_TEXT(struct source, name),
      .help = "the same, as other programs spell it; -m comes first where both are given"},
     {0},
 };
+
+static bool is_file_name(const char *given)
+{
+    static const char ending[] = ".gguf";
+    size_t n = strlen(given), n_ending = sizeof ending - 1;
+    return n >= n_ending && strcmp(given + n - n_ending, ending) == 0;
+}
+
+/* A path comes first: whoever has a folder of that name means it. */
+static enum gguf_location locate(const char *given, struct buffer *path, struct error *err)
+{
+    struct repository repository;
+    if (file_kind(given) == FILE_MISSING && !is_file_name(given) && repository_read(&repository, given))
+        return store_locate(&repository, path, err);
+    return gguf_locate(given, path, err);
+}
 
 int source_locate(const struct source *source, const char *command, struct buffer *path)
 {
@@ -30,7 +50,7 @@ int source_locate(const struct source *source, const char *command, struct buffe
     if (given == NULL)
         return command_misused(command, "no model given: add -m FILE.gguf");
     struct error err;
-    switch (gguf_locate(given, path, &err)) {
+    switch (locate(given, path, &err)) {
     case GGUF_LOCATED:
         if (buffer_ok(path, &err))
             return STATUS_DONE;

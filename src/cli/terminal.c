@@ -143,7 +143,7 @@ static void draw(const struct bar *bar, uint64_t done, uint64_t total, double el
 {
     char cells[BAR_CELLS + 1], line[256];
     double share = total > 0 ? (double)done / (double)total : 0;
-    double rate = elapsed > 0 ? (double)done / elapsed : 0;
+    double rate = elapsed > 0 && done > bar->done_before ? (double)(done - bar->done_before) / elapsed : 0;
     size_t filled = share < 1 ? (size_t)(share * BAR_CELLS) : BAR_CELLS;
     memset(cells, '#', filled);
     memset(cells + filled, ' ', BAR_CELLS - filled);

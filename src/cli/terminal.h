@@ -43,9 +43,10 @@ struct bar {
     const char *what; /* "prompt" */
     enum bar_unit unit;
     bool terminal;
-    double begun; /* clock_seconds() */
-    double due;   /* when to draw next */
-    bool drawn;   /* the line is on the screen now */
+    double begun;         /* clock_seconds() */
+    double due;           /* when to draw next */
+    uint64_t done_before; /* of the whole, before it began: not part of the rate */
+    bool drawn;           /* the line is on the screen now */
 };
 
 struct bar bar_begin(const char *what, enum bar_unit unit);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* locate.h - inside the room: how shards are named, NAME-00002-of-00005.gguf, which is what gguf-split of
- * llama.cpp writes. */
+/* locate.h - how shards are named, NAME-00002-of-00005.gguf, which is what gguf-split of llama.cpp writes. */
 #ifndef FATHOM_GGUF_LOCATE_H
 #define FATHOM_GGUF_LOCATE_H
 

@@ -20,7 +20,7 @@ refused "did you mean 'tokenize'?" tokenise
 refused "no command 'frobnicate'" frobnicate
 refused "no command ''" ""
 refused "fathom run -m" -m "$golden" -p x
-for command in pull verify quantize; do
+for command in verify quantize; do
     refused "not built yet" "$command"
 done
 
