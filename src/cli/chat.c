@@ -105,9 +105,18 @@ static bool answer(struct room *room, struct error *err)
     return true;
 }
 
+/* Who reads the answers on a terminal, and did not type the messages there, wants to see both. */
+static bool echo(const struct room *room, const char *text, struct error *err)
+{
+    if (room->terminal || !terminal_is(stdout))
+        return true;
+    return stdout_write("> ", 2, err) && stdout_write_text(text, strlen(text), err) &&
+           stdout_write("\n", 1, err) && stdout_flush(err);
+}
+
 static bool say(struct room *room, const char *text, struct error *err)
 {
-    return talk_add(&room->talk, FATHOM_USER, text, NULL, err) && answer(room, err);
+    return echo(room, text, err) && talk_add(&room->talk, FATHOM_USER, text, NULL, err) && answer(room, err);
 }
 
 /* ---- commands ---- */

@@ -8,6 +8,7 @@
 #include "cli/mix.h"
 #include "cli/plan_machine.h"
 #include "cli/plan_measure.h"
+#include "cli/plan_suggest.h"
 #include "cli/plan_view.h"
 #include "cli/plan_work.h"
 #include "cli/setup.h"
@@ -18,7 +19,7 @@ struct plan_settings {
     struct computation computation;
     const char *mix;     /* of a model that is not there; NULL: one that is, or none */
     const char *machine; /* a file; NULL: this one */
-    bool json, no_measure;
+    bool json, no_measure, suggest;
 };
 
 static const struct option plan_options[] = {
@@ -26,6 +27,8 @@ static const struct option plan_options[] = {
      .help = "plan for DeepSeek-R1 in this mix of formats, as 'fathom forge' names them, without having it"},
     {"machine", 0, "FILE", INTO_TEXT(struct plan_settings, machine),
      .help = "plan for the machine that FILE describes in JSON, as --json writes it, instead of this one"},
+    {"suggest", 0, NULL, INTO_FLAG(struct plan_settings, suggest),
+     .help = "say which of the files that DeepSeek-R1 is shared in suits this machine, and how to get it"},
     {"no-measure", 0, NULL, INTO_FLAG(struct plan_settings, no_measure),
      .help = "measure nothing: homes and memory, and no forecast"},
     {"json", 0, NULL, INTO_FLAG(struct plan_settings, json),
@@ -42,6 +45,7 @@ static const struct option_group plan_groups[] = {
 
 static const struct example plan_examples[] = {
     {"plan", "this machine, to paste in a bug report"},
+    {"plan --suggest", "which DeepSeek-R1 to fetch for this machine"},
     {"plan --mix UD-Q2_K_XL", "what DeepSeek-R1 would take here, before 212 GiB are fetched"},
     {"plan -m DeepSeek-R1-UD-Q2_K_XL/", "what the model will take here, and how fast it will be"},
     {"plan -m model.gguf --load copy --place exps=map -c 65536", "whether a placement fits"},
@@ -50,7 +54,7 @@ static const struct example plan_examples[] = {
 };
 
 const struct help plan_help = {
-    .synopsis = "[-m MODEL | --mix MIX] [--machine FILE] [--no-measure] [--json] [OPTION]...",
+    .synopsis = "[-m MODEL | --mix MIX | --suggest] [--machine FILE] [--no-measure] [--json] [OPTION]...",
     .description =
         "With a model: where its weights will lie, what memory it takes part by part, the context that fits, "
         "and a forecast of its speed with what limits it. The forecast is arithmetic from the bytes that a "
@@ -117,6 +121,16 @@ static bool plan_model(const struct plan_settings *settings, const char *path, s
     return ok;
 }
 
+static bool plan_any(const struct plan_settings *settings, struct buffer *page, struct error *err)
+{
+    struct plan_work work = {.machine = {.n_threads = (uint32_t)settings->computation.n_threads}};
+    bool here = settings->machine == NULL;
+    return (here ? plan_work_see_machine(&work, err)
+                 : plan_machine_read(&work.machine, settings->machine, err) ||
+                       fail_in(err, settings->machine)) &&
+           plan_suggest(&settings->computation, &work.machine, here && !settings->no_measure, page, err);
+}
+
 /* ---- this machine ---- */
 
 static bool plan_here(const struct plan_settings *settings, struct buffer *page, struct error *err)
@@ -155,7 +169,10 @@ int command_plan(int argc, char **argv)
         return command_misused(argv[0], "--mix is for a model that is not there; leave it or -m out");
     if (settings.mix != NULL && mix_choose(argv[0], settings.mix) == NULL)
         return STATUS_USAGE;
-    if (settings.machine != NULL && !has_model && settings.mix == NULL)
+    if (settings.suggest && (has_model || settings.mix != NULL || settings.json))
+        return command_misused(argv[0],
+                               "--suggest is for whoever has no model yet; leave out -m, --mix and --json");
+    if (settings.machine != NULL && !has_model && settings.mix == NULL && !settings.suggest)
         return command_misused(
             argv[0], "--machine describes what to plan for, and no model is given: add -m or --mix");
 
@@ -163,8 +180,9 @@ int command_plan(int argc, char **argv)
     struct error err;
     status = has_model ? source_locate(&settings.source, argv[0], &path) : STATUS_DONE;
     if (status == STATUS_DONE) {
-        bool ok = has_model || settings.mix != NULL ? plan_model(&settings, buffer_text(&path), &page, &err)
-                                                    : plan_here(&settings, &page, &err);
+        bool ok = settings.suggest                    ? plan_any(&settings, &page, &err)
+                  : has_model || settings.mix != NULL ? plan_model(&settings, buffer_text(&path), &page, &err)
+                                                      : plan_here(&settings, &page, &err);
         if (!ok || !buffer_ok(&page, &err) || !stdout_write(page.bytes, page.n_bytes, &err) ||
             !stdout_flush(&err))
             status = command_failed(argv[0], err.text);

@@ -56,6 +56,24 @@ for command in plan "run -p x"; do
     expect_refusal 1 "more than the 1.0 MiB that may be used"
 done
 
+# The file to fetch: the largest that memory holds, or else the smallest.
+suggests() { # bytes of memory, quant
+    echo "{\"memory_bytes\": $1, \"read_rate\": 200e9}" >"$work/machine.json"
+    run plan --suggest --machine "$work/machine.json"
+    expect_status 0
+    expect_in_out "    fathom pull unsloth/DeepSeek-R1-GGUF:$2"
+}
+suggests 1000000000000 Q8_0
+expect_in_out "Take Q8_0, the largest that memory holds"
+suggests 270000000000 UD-Q2_K_XL
+expect_in_out "tokens a second; memory is the limit"
+suggests 16000000000 UD-IQ1_S
+expect_in_out "Memory holds none of them"
+run plan --suggest --no-measure
+expect_status 0
+run plan --suggest --mix q8_0
+expect_refusal 2 "--suggest is for whoever has no model yet"
+
 # Rules.
 run plan -m "$golden" --no-measure --place '_exps=copy' --place 'blk\.0\.=map'
 expect_status 0
