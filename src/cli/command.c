@@ -21,12 +21,13 @@ const struct command commands[] = {
     {"forge", "make a model of random weights, for tests and timing", command_forge, &forge_help},
     {"bench", "time a model here, or forecast DeepSeek-R1 without one", command_bench, &bench_help},
     {"pull", "fetch a model from a host, and go on where that was interrupted", command_pull, &pull_help},
+    {"verify", "check a model file and this machine", command_verify, &verify_help},
     {"help", "explain a command", command_help, &help_help},
 };
 const size_t n_commands = sizeof commands / sizeof *commands;
 
 /* Commands whose names are settled and which do not exist yet. */
-static const char *const to_come[] = {"verify", "quantize"};
+static const char *const to_come[] = {"quantize"};
 
 const struct command *command_find(const char *name)
 {

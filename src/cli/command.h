@@ -63,9 +63,10 @@ int command_inspect(int argc, char **argv);
 int command_forge(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_pull(int argc, char **argv);
+int command_verify(int argc, char **argv);
 int command_help(int argc, char **argv);
 
 extern const struct help run_help, chat_help, serve_help, tokenize_help, logits_help, inspect_help, plan_help,
-    forge_help, bench_help, pull_help, help_help;
+    forge_help, bench_help, pull_help, verify_help, help_help;
 
 #endif

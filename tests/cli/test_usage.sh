@@ -20,9 +20,7 @@ refused "did you mean 'tokenize'?" tokenise
 refused "no command 'frobnicate'" frobnicate
 refused "no command ''" ""
 refused "fathom run -m" -m "$golden" -p x
-for command in verify quantize; do
-    refused "not built yet" "$command"
-done
+refused "not built yet" quantize
 
 refused "nothing to say" run -m "$golden"
 refused "no model given" tokenize
