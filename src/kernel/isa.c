@@ -9,6 +9,8 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+
+#include "base/tiles.h"
 #endif
 
 #include "kernel/levels.h"
@@ -31,6 +33,7 @@ static const struct level levels[ISA_COUNT] = {
     [ISA_AVX512] = {"avx512", "AVX-512 F, BW, DQ, VL and VNNI", X86_FILL(avx512_fill)},
     [ISA_AVX512_VBMI] = {"avx512vbmi", "AVX-512 VBMI and GFNI", X86_FILL(avx512_vbmi_fill)},
     [ISA_AVX512_BF16] = {"avx512bf16", "AVX-512 BF16", X86_FILL(avx512_bf16_fill)},
+    [ISA_AMX] = {"amx", "AMX INT8, or the system's leave to use it", X86_FILL(amx_fill)},
 };
 
 const char *isa_name(enum isa isa)
@@ -57,6 +60,14 @@ static bool processor_has_f16c(void)
     return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
 }
 
+/* Tiles, products of bytes in them, and the system's leave. */
+static bool processor_has_amx(void)
+{
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & bit_AMX_TILE) && (edx & bit_AMX_INT8) &&
+           tiles_allowed();
+}
+
 static bool processor_has(enum isa isa)
 {
     switch (isa) {
@@ -74,6 +85,8 @@ static bool processor_has(enum isa isa)
                __builtin_cpu_supports("gfni");
     case ISA_AVX512_BF16: /* since Sapphire Rapids and Zen 4 */
         return processor_has(ISA_AVX512_VBMI) && __builtin_cpu_supports("avx512bf16");
+    case ISA_AMX: /* since Sapphire Rapids */
+        return processor_has(ISA_AVX512_BF16) && processor_has_amx();
     case ISA_COUNT:
         break;
     }

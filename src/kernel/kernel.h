@@ -31,7 +31,7 @@ struct product {
 
 typedef void product_fn(const struct product *product);
 
-enum isa { ISA_GENERIC, ISA_AVX2, ISA_AVX512, ISA_AVX512_VBMI, ISA_AVX512_BF16, ISA_COUNT };
+enum isa { ISA_GENERIC, ISA_AVX2, ISA_AVX512, ISA_AVX512_VBMI, ISA_AVX512_BF16, ISA_AMX, ISA_COUNT };
 
 struct kernels {
     enum isa isa; /* the highest level that filled the table */
@@ -75,7 +75,7 @@ static inline product_fn *kernels_product(const struct kernels *kernels, enum fo
     return panels ? kernels->panel_product[format] : kernels->product[format];
 }
 
-const char *isa_name(enum isa isa); /* "generic", "avx2", "avx512", "avx512vbmi", "avx512bf16" */
+const char *isa_name(enum isa isa); /* "generic", "avx2", "avx512", "avx512vbmi", "avx512bf16", "amx" */
 bool isa_by_name(const char *name, enum isa *isa);
 bool isa_available(enum isa isa); /* compiled in, and this processor and system have it */
 enum isa isa_best(void);

@@ -6,13 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/bytes.h"
 #include "base/file.h"
+#include "base/tiles.h"
 #include "machine/pages.h"
 
 #define TEXT_LIMIT ((size_t)4 << 20) /* bytes; /proc/cpuinfo of 1024 threads takes 2 MB */
@@ -105,19 +104,6 @@ static bool has_flag(const char *flags, size_t n_bytes, const char *flag)
     return false;
 }
 
-/* Linux 5.16 wants to be asked before a process uses tiles: arch_prctl(ARCH_REQ_XCOMP_PERM, XTILEDATA), see
- * the kernel's x86/xstate document. */
-static enum permission ask_for_tiles(void)
-{
-#if defined(__x86_64__)
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XFEATURE_XTILEDATA = 18 };
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA) == 0 ? PERMISSION_GIVEN
-                                                                                 : PERMISSION_REFUSED;
-#else
-    return PERMISSION_REFUSED;
-#endif
-}
-
 static void read_processor(struct report *report, const char *root)
 {
     struct buffer text = {0};
@@ -129,7 +115,7 @@ static void read_processor(struct report *report, const char *root)
         report->abilities[i] = has_flag(flags, n, abilities[i].flag);
     report->virtual_machine = flags != NULL && has_flag(flags, n, "hypervisor");
     if (report->abilities[ABILITY_AMX_TILE])
-        report->amx = ask_for_tiles();
+        report->amx = tiles_allowed() ? PERMISSION_GIVEN : PERMISSION_REFUSED;
     buffer_release(&text);
 }
 

@@ -5,14 +5,24 @@
 
 #include "kernel/levels.h"
 
+struct panel_format; /* panel.h */
+
 #define AVX512_PRODUCT(NAME, name) product_fn avx512_product_##name;
 EACH_FLOAT_FORMAT(AVX512_PRODUCT)
 EACH_QUANTIZED_FORMAT(AVX512_PRODUCT)
 #undef AVX512_PRODUCT
 
-#define AVX512_PANEL_PRODUCT(NAME, name) product_fn avx512_panel_product_##name;
+#define AVX512_PANEL_PRODUCT(NAME, name)                  \
+    extern const struct panel_format avx512_panel_##name; \
+    product_fn avx512_panel_product_##name;
 EACH_QUANTIZED_FORMAT(AVX512_PANEL_PRODUCT)
 #undef AVX512_PANEL_PRODUCT
+
+extern const struct panel_format vbmi_panel_iq2_xxs, vbmi_panel_iq2_xs, vbmi_panel_iq3_xxs, vbmi_panel_iq3_s;
+#define AMX_PANEL_PRODUCT(NAME, name) product_fn amx_panel_product_##name;
+EACH_QUANTIZED_FORMAT(AMX_PANEL_PRODUCT)
+#undef AMX_PANEL_PRODUCT
+bool amx_is_right(void); /* tiles give the bits of avx512 */
 
 product_fn vbmi_product_iq2_xxs, vbmi_product_iq2_xs, vbmi_product_iq3_xxs, vbmi_product_iq3_s;
 product_fn vbmi_panel_product_iq2_xxs, vbmi_panel_product_iq2_xs, vbmi_panel_product_iq3_xxs,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fill.c - what AVX-512 with VNNI does better than AVX2, and what VBMI with GFNI and BF16 add to it. */
+/* fill.c - what AVX-512 with VNNI does better than AVX2, and what VBMI with GFNI, BF16 and AMX add to it. */
 #include "kernel/avx512/avx512.h"
 
 /* Tokens from which on a panel pays, on one core of Zen 4 (bench/kernel --rows 64 --columns 2048). Two or
@@ -56,4 +56,15 @@ void avx512_bf16_fill(struct kernels *kernels)
                                               .product = bf16_attend_product,
                                               .weigh = bf16_attend_weigh,
                                               .sum = bf16_attend_sum};
+}
+
+/* From as many tokens on as panels are taken below: the bits are the same. Tiles that are not what they are
+ * taken for (no machine that has them was at hand) stay unused. */
+void amx_fill(struct kernels *kernels)
+{
+    if (!amx_is_right())
+        return;
+#define SET_PANEL_PRODUCT(NAME, name) kernels->panel_product[FORMAT_##NAME] = amx_panel_product_##name;
+    EACH_QUANTIZED_FORMAT(SET_PANEL_PRODUCT)
+#undef SET_PANEL_PRODUCT
 }

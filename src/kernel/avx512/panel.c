@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* panel.c - fills panels and multiplies them, for every format alike. */
-#include "kernel/avx512/panel.h"
-#include "kernel/place.h"
+/* panel.c - fills panels and multiplies them by VPDPBUSD, for every format alike. */
+#include "kernel/avx512/panel_multiply.h"
 
 #define PANEL_TOKENS 8 /* that share a panel's loads: their sums and totals stay in registers */
-#define COLUMNS      (PANEL_SPANS * SPAN) /* of a panel */
-#define GROUPS_16    (COLUMNS / 16)
-#define PANELS       2 /* beside each other: what is made ready of a token serves both */
 
-/* ---- multiplying ---- */
-
-/* A token beside a panel. Its groups are those of the format's scales, or of its minima if there are any. */
-struct token {
-    const int8_t *values;      /* [n_columns] */
-    const float *scales;       /* [n_columns / 32] */
-    const int16_t *sums_of_16; /* [n_columns / 16] */
-    int32_t starts[GROUPS_16]; /* -offset times a group's values: what its sum of codes begins with */
-    float sums[GROUPS_16];     /* scale times a group's values: what minima multiply */
-    float *out;                /* [PANEL_ROWS] */
-};
+/* ---- tokens ---- */
 
 /* `n` groups, at most 16, of `columns` columns from the token's group `first` on. */
 INLINE void load_groups(const struct panel_format *f, size_t columns, size_t first, size_t n,
@@ -62,105 +48,45 @@ static void load_token(const struct panel_format *f, const struct place *place, 
         load_groups(f, columns, first, min_size(16, n_groups - first), to);
 }
 
-/* What a loop over a panel is made for: constants wherever it is expanded. */
-struct kind {
-    size_t n_tokens;
-    int group;   /* as in struct panel_format */
-    int minimum; /* the same; 0: codes have an offset */
-};
-
-/* sums += `n` fours of columns from the panel's `fours` on, of each token. */
-INLINE void add_fours(size_t n_tokens, const struct panel *panel, const struct token *tokens, size_t fours,
-                      size_t n, __m512i sums[PANEL_TOKENS])
+void avx512_load_tokens(const struct panel_format *f, const struct product *p, const struct place *place,
+                        size_t first, size_t n, struct token *to)
 {
+    struct activation view = activation_view((uint8_t *)p->activations, p->n_columns);
+    const struct planes planes = {(size_t)((uint8_t *)view.scales - (uint8_t *)p->activations),
+                                  (size_t)((uint8_t *)view.sums - (uint8_t *)p->activations)};
+    for (size_t t = 0; t < n; t++) {
+        load_token(f, place, &planes, (const uint8_t *)p->activations + (first + t) * p->activation_bytes,
+                   &to[t]);
+        to[t].out = p->out + (first + t) * p->out_stride + place->row;
+    }
+}
+
+/* ---- multiplying ---- */
+
+/* Fours of columns, one after the other: a panel's vector times four values of a token, broadcast. */
+INLINE void add_fours(struct kind k, const struct sides *sides, size_t group, __m512i sums[MOST_TOKENS])
+{
+    size_t n = (size_t)k.group / 4;
     UNROLL
     for (size_t i = 0; i < n; i++) {
-        __m512i codes = _mm512_load_si512(panel->codes[fours + i]);
+        __m512i codes = _mm512_load_si512(sides->panel->codes[group * n + i]);
         UNROLL
-        for (size_t t = 0; t < n_tokens; t++) {
-            __m512i x = _mm512_set1_epi32((int)load_u32((const uint8_t *)tokens[t].values + 4 * (fours + i)));
-            sums[t] = _mm512_dpbusd_epi32(sums[t], codes, x);
+        for (size_t t = 0; t < k.n_tokens; t++) {
+            const uint8_t *four = (const uint8_t *)sides->tokens[t].values + 4 * (group * n + i);
+            sums[t] = _mm512_dpbusd_epi32(sums[t], codes, _mm512_set1_epi32((int)load_u32(four)));
         }
-    }
-}
-
-INLINE __m512i start(struct kind k, const struct token *token, size_t group)
-{
-    return k.minimum == 0 ? _mm512_set1_epi32(token->starts[group]) : _mm512_setzero_si512();
-}
-
-/* totals += scale times minimum times sum of values */
-INLINE void add_minima(struct kind k, const struct panel *panel, const struct token *tokens, size_t group,
-                       __m512 totals[PANEL_TOKENS])
-{
-    __m512 minima = _mm512_load_ps(panel->minima[group]);
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++)
-        totals[t] = _mm512_fmadd_ps(minima, _mm512_set1_ps(tokens[t].sums[group]), totals[t]);
-}
-
-INLINE void add_block_of_32(struct kind k, const struct panel *panel, const struct token *tokens,
-                            size_t block, __m512 totals[PANEL_TOKENS])
-{
-    __m512i sums[PANEL_TOKENS];
-    __m512 scales = _mm512_load_ps(panel->scales[block]);
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++)
-        sums[t] = start(k, &tokens[t], block);
-    add_fours(k.n_tokens, panel, tokens, 8 * block, 8, sums);
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++) {
-        __m512 part = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[t]), scales);
-        totals[t] = _mm512_fmadd_ps(part, _mm512_set1_ps(tokens[t].scales[block]), totals[t]);
-    }
-}
-
-INLINE void add_block_of_16(struct kind k, const struct panel *panel, const struct token *tokens,
-                            size_t block, __m512 totals[PANEL_TOKENS])
-{
-    __m512i sums[PANEL_TOKENS];
-    __m512 parts[PANEL_TOKENS];
-    __m512 scales = _mm512_load_ps(panel->scales[2 * block]);
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++)
-        sums[t] = start(k, &tokens[t], 2 * block);
-    add_fours(k.n_tokens, panel, tokens, 8 * block, 4, sums);
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++) {
-        parts[t] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[t]), scales);
-        sums[t] = start(k, &tokens[t], 2 * block + 1);
-    }
-    add_fours(k.n_tokens, panel, tokens, 8 * block + 4, 4, sums);
-    scales = _mm512_load_ps(panel->scales[2 * block + 1]);
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++) {
-        parts[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[t]), scales, parts[t]);
-        totals[t] = _mm512_fmadd_ps(parts[t], _mm512_set1_ps(tokens[t].scales[block]), totals[t]);
     }
 }
 
 INLINE void multiply_tokens(struct kind k, const struct panel *panel, const struct token *tokens,
                             const struct place *place, __mmask16 rows)
 {
-    __m512 totals[PANEL_TOKENS];
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++)
-        totals[t] = place->column == 0 ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(rows, tokens[t].out);
-    for (size_t block = 0; block < place->n_columns / ACTIVATION_BLOCK; block++) {
-        if (k.group == 16)
-            add_block_of_16(k, panel, tokens, block, totals);
-        else
-            add_block_of_32(k, panel, tokens, block, totals);
-        if (k.minimum == 32)
-            add_minima(k, panel, tokens, block, totals);
-        if (k.minimum == 16) {
-            add_minima(k, panel, tokens, 2 * block, totals);
-            add_minima(k, panel, tokens, 2 * block + 1, totals);
-        }
-    }
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++)
-        _mm512_mask_storeu_ps(tokens[t].out, rows, totals[t]);
+    const struct sides sides = {panel, tokens, NULL};
+    __m512 totals[MOST_TOKENS];
+    load_totals(k, tokens, place, rows, totals);
+    for (size_t block = 0; block < place->n_columns / ACTIVATION_BLOCK; block++)
+        add_block(k, &sides, add_fours, block, totals);
+    store_totals(k, tokens, rows, totals);
 }
 
 /* A function for each number of tokens, of one kind of format. */
@@ -197,22 +123,14 @@ static multiply_fn *const *functions_for(const struct panel_format *f)
     return f->minimum == 0 ? of_32 : f->minimum == 16 ? of_32_minima_of_16 : of_32_minima_of_32;
 }
 
-/* out += panels times every token's activations; where column is 0, out = that. */
-static void multiply_tokens_all(const struct panel_format *f, const struct panel panels[PANELS],
-                                const struct product *p, const struct place *place)
+void avx512_multiply_panels(const struct panel_format *f, const struct panel panels[PANELS],
+                            const struct product *p, const struct place *place, size_t first, size_t n)
 {
     multiply_fn *const *functions = functions_for(f);
-    struct activation view = activation_view((uint8_t *)p->activations, p->n_columns);
-    const struct planes planes = {(size_t)((uint8_t *)view.scales - (uint8_t *)p->activations),
-                                  (size_t)((uint8_t *)view.sums - (uint8_t *)p->activations)};
     struct token tokens[PANEL_TOKENS];
-    for (size_t first = 0; first < p->n_tokens; first += PANEL_TOKENS) {
-        size_t n = min_size(PANEL_TOKENS, p->n_tokens - first);
-        for (size_t t = 0; t < n; t++) {
-            const uint8_t *row = (const uint8_t *)p->activations + (first + t) * p->activation_bytes;
-            load_token(f, place, &planes, row, &tokens[t]);
-            tokens[t].out = p->out + (first + t) * p->out_stride + place->row;
-        }
+    for (size_t end = first + n; first < end; first += PANEL_TOKENS) {
+        n = min_size(PANEL_TOKENS, end - first);
+        avx512_load_tokens(f, p, place, first, n, tokens);
         for (size_t i = 0; i < PANELS && place->row + i * PANEL_ROWS < p->n_rows; i++) {
             functions[n - 1](&panels[i], tokens, place, lanes_below(p->n_rows - place->row, i * PANEL_ROWS));
             for (size_t t = 0; t < n; t++)
@@ -263,7 +181,8 @@ static void fill_panel(const struct panel_format *f, const struct product *p, co
     }
 }
 
-void avx512_multiply_panels(const struct panel_format *f, const struct product *p)
+void avx512_walk_panels(const struct panel_format *f, const struct product *p,
+                        multiply_panels_fn *multiply_all)
 {
     const struct place most = {.row = PANELS * PANEL_ROWS, .n_columns = COLUMNS};
     const struct piece piece = {SPAN, f->span_bytes};
@@ -276,7 +195,13 @@ void avx512_multiply_panels(const struct panel_format *f, const struct product *
                 fill_panel(f, p, &place, soon != NULL ? soon + i * PANEL_ROWS * p->row_bytes : NULL,
                            &panels[i]);
             place.row = row;
-            multiply_tokens_all(f, panels, p, &place);
+            for (size_t first = 0; first < p->n_tokens; first += MOST_TOKENS)
+                multiply_all(f, panels, p, &place, first, min_size(MOST_TOKENS, p->n_tokens - first));
         }
     }
+}
+
+void avx512_panel_product(const struct panel_format *f, const struct product *p)
+{
+    avx512_walk_panels(f, p, avx512_multiply_panels);
 }

@@ -49,7 +49,7 @@ struct panel_format {
 };
 
 /* The product of the table, any number of tokens. */
-void avx512_multiply_panels(const struct panel_format *format, const struct product *product);
+void avx512_panel_product(const struct panel_format *format, const struct product *product);
 
 /* ---- what unpacking takes ---- */
 
@@ -114,6 +114,13 @@ INLINE void put_floats(float to[PANEL_ROWS], __m512i integers, __m512 factor)
 
 /* ---- the table's entry of a format ---- */
 
+/* With fill_NAME given. */
+#define PANEL_FORMAT(level, name, ...)                                           \
+    const struct panel_format level##_panel_##name = {fill_##name, __VA_ARGS__}; \
+    void level##_panel_product_##name(const struct product *p)                   \
+    {                                                                            \
+        avx512_panel_product(&level##_panel_##name, p);                          \
+    }
 #define LEVEL_PANEL_PRODUCT(level, name, ...)                                                        \
     static void fill_##name(const struct packed *rows, struct panel *panel, size_t span)             \
     {                                                                                                \
@@ -123,35 +130,11 @@ INLINE void put_floats(float to[PANEL_ROWS], __m512i integers, __m512 factor)
                           .codes = panel->codes + span * (SPAN / 4)};                                \
         unpack_##name(rows, &to);                                                                    \
     }                                                                                                \
-    void level##_panel_product_##name(const struct product *p)                                       \
-    {                                                                                                \
-        static const struct panel_format format = {fill_##name, __VA_ARGS__};                        \
-        avx512_multiply_panels(&format, p);                                                          \
-    }
+    PANEL_FORMAT(level, name, __VA_ARGS__)
 #define PANEL_PRODUCT(name, ...) LEVEL_PANEL_PRODUCT(avx512, name, __VA_ARGS__)
 
 /* From rows that dot.h's functions have unpacked. */
 void avx512_transpose(const struct weights rows[PANEL_ROWS], struct family family, struct panel *panel,
                       size_t span);
-
-#define PANEL_PRODUCT_FROM_ROWS(name, bytes, ...)                                          \
-    static void fill_##name(const struct packed *packed, struct panel *panel, size_t span) \
-    {                                                                                      \
-        const struct family f = {unpack_##name, bytes, __VA_ARGS__};                       \
-        struct weights rows[PANEL_ROWS];                                                   \
-        for (size_t r = 0; r < PANEL_ROWS; r++)                                            \
-            unpack_##name(packed->at + r * packed->stride, &rows[r]);                      \
-        avx512_transpose(rows, f, panel, span);                                            \
-    }                                                                                      \
-    void avx512_panel_product_##name(const struct product *p)                              \
-    {                                                                                      \
-        const struct family f = {unpack_##name, bytes, __VA_ARGS__};                       \
-        const struct panel_format format = {.fill = fill_##name,                           \
-                                            .span_bytes = bytes,                           \
-                                            .offset = f.offset,                            \
-                                            .group = is_of_16(f.order) ? 16 : 32,          \
-                                            .minimum = f.minima ? 32 : 0};                 \
-        avx512_multiply_panels(&format, p);                                                \
-    }
 
 #endif

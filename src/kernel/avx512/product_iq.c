@@ -306,15 +306,29 @@ INLINE void unpack_iq1_m(const uint8_t *block, struct weights *to)
                                _mm512_set1_ps(_cvtsh_ss(scale) * 0.125f));
 }
 
-/* Few tokens, and many. */
-#define PRODUCTS(name, ...)    \
-    PRODUCT(name, __VA_ARGS__) \
-    PANEL_PRODUCT_FROM_ROWS(name, __VA_ARGS__)
+/* A format's products of few tokens and of many: `of` columns share a scale. */
+#define PRODUCTS(name, of, code_offset, has_minima)                                                 \
+    static const struct family family_##name = {unpack_##name,         sizeof(struct block_##name), \
+                                                .scalar = true,        .order = EIGHTS_##of,        \
+                                                .offset = code_offset, .minima = has_minima};       \
+    void avx512_product_##name(const struct product *p)                                             \
+    {                                                                                               \
+        multiply(family_##name, p);                                                                 \
+    }                                                                                               \
+    static void fill_##name(const struct packed *packed, struct panel *panel, size_t span)          \
+    {                                                                                               \
+        struct weights rows[PANEL_ROWS];                                                            \
+        for (size_t r = 0; r < PANEL_ROWS; r++)                                                     \
+            unpack_##name(packed->at + r * packed->stride, &rows[r]);                               \
+        avx512_transpose(rows, family_##name, panel, span);                                         \
+    }                                                                                               \
+    PANEL_FORMAT(avx512, name, .span_bytes = sizeof(struct block_##name), .offset = code_offset,    \
+                 .group = of, .minimum = has_minima ? 32 : 0)
 
-PRODUCTS(iq1_s, sizeof(struct block_iq1_s), .scalar = true, .order = EIGHTS_32, .minima = true)
-PRODUCTS(iq1_m, sizeof(struct block_iq1_m), .scalar = true, .order = EIGHTS_16, .offset = EIGHTHS_MID)
-PRODUCTS(iq2_xxs, sizeof(struct block_iq2_xxs), .scalar = true, .order = EIGHTS_32, .offset = SIZE_OFFSET)
-PRODUCTS(iq2_xs, sizeof(struct block_iq2_xs), .scalar = true, .order = EIGHTS_16, .offset = SIZE_OFFSET)
-PRODUCTS(iq2_s, sizeof(struct block_iq2_s), .scalar = true, .order = EIGHTS_16, .offset = SIZE_OFFSET)
-PRODUCTS(iq3_xxs, sizeof(struct block_iq3_xxs), .scalar = true, .order = EIGHTS_32, .offset = SIZE_OFFSET)
-PRODUCTS(iq3_s, sizeof(struct block_iq3_s), .scalar = true, .order = EIGHTS_32, .offset = SIZE_OFFSET)
+PRODUCTS(iq1_s, 32, 0, true)
+PRODUCTS(iq1_m, 16, EIGHTHS_MID, false)
+PRODUCTS(iq2_xxs, 32, SIZE_OFFSET, false)
+PRODUCTS(iq2_xs, 16, SIZE_OFFSET, false)
+PRODUCTS(iq2_s, 16, SIZE_OFFSET, false)
+PRODUCTS(iq3_xxs, 32, SIZE_OFFSET, false)
+PRODUCTS(iq3_s, 32, SIZE_OFFSET, false)

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* amx_model.c - kernel/avx512/amx_panel.h compiled over tile_model.h. */
+#include "kernel/amx_model.h"
+
+#if defined(__x86_64__)
+#include "kernel/tile_model.h"
+
+#include "kernel/avx512/amx_panel.h"
+#include "kernel/avx512/avx512.h"
+
+#define MODEL_PRODUCT(name, level)                          \
+    static void product_##name(const struct product *p)     \
+    {                                                       \
+        multiply_panels_in_tiles(&level##_panel_##name, p); \
+    }
+EACH_PANEL_FORMAT(MODEL_PRODUCT)
+
+product_fn *amx_model_product(enum format format)
+{
+#define MODEL_ENTRY(NAME, name) [FORMAT_##NAME] = product_##name,
+    static product_fn *const products[FORMAT_COUNT] = {EACH_QUANTIZED_FORMAT(MODEL_ENTRY)};
+    return products[format];
+}
+
+size_t amx_model_multiplied(void)
+{
+    return tile_model.n_multiplied;
+}
+
+bool amx_model_is_right(bool takes_signed)
+{
+    tile_model.takes_signed = takes_signed;
+    bool right = tiles_are_right(product_q8_0);
+    tile_model.takes_signed = false;
+    return right;
+}
+#else
+product_fn *amx_model_product(enum format format)
+{
+    (void)format;
+    return NULL;
+}
+
+size_t amx_model_multiplied(void)
+{
+    return 0;
+}
+
+bool amx_model_is_right(bool takes_signed)
+{
+    return !takes_signed;
+}
+#endif
