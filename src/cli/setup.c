@@ -162,11 +162,9 @@ const char *computation_cache_name(const struct computation *computation)
     return choice->name;
 }
 
-struct fathom_model *computation_open(const struct computation *computation, const char *path,
-                                      struct fathom_error *err)
+struct fathom_model_options computation_model(const struct computation *computation)
 {
-    struct bar bar = bar_begin("weights", BAR_BYTES);
-    struct fathom_model_options options = {
+    return (struct fathom_model_options){
         .n_threads = (uint32_t)computation->n_threads,
         .isa = computation->isa == 0 ? NULL : isa_name((enum isa)(computation->isa - 1)),
         .exact = computation->exact,
@@ -178,8 +176,15 @@ struct fathom_model *computation_open(const struct computation *computation, con
         .load = (enum fathom_load)computation->load,
         .place = computation->place.items,
         .n_place = computation->place.n_items,
-        .progress = {bar_report, &bar},
     };
+}
+
+struct fathom_model *computation_open(const struct computation *computation, const char *path,
+                                      struct fathom_error *err)
+{
+    struct bar bar = bar_begin("weights", BAR_BYTES);
+    struct fathom_model_options options = computation_model(computation);
+    options.progress = (struct fathom_progress){bar_report, &bar};
     interrupt_catch(); /* copying takes a minute or two */
     struct fathom_model *model = fathom_model_open(path, &options, err);
     bar_end(&bar);
@@ -242,16 +247,21 @@ struct sampling sampling_defaults(void)
     return (struct sampling){.temperature = R1_TEMPERATURE, .top_p = R1_TOP_P, .seed = new_seed()};
 }
 
-struct fathom_sampler *sampling_open(const struct sampling *sampling, uint32_t n_vocabulary,
-                                     struct fathom_error *err)
+struct fathom_sampling sampling_options_of(const struct sampling *sampling)
 {
-    const struct fathom_sampling options = {
+    return (struct fathom_sampling){
         .temperature = (float)sampling->temperature,
         .top_k = (uint32_t)sampling->top_k,
         .top_p = (float)sampling->top_p,
         .min_p = (float)sampling->min_p,
         .seed = sampling->seed,
     };
+}
+
+struct fathom_sampler *sampling_open(const struct sampling *sampling, uint32_t n_vocabulary,
+                                     struct fathom_error *err)
+{
+    const struct fathom_sampling options = sampling_options_of(sampling);
     return fathom_sampler_open(n_vocabulary, &options, err);
 }
 

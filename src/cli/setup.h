@@ -42,6 +42,8 @@ extern const struct option computation_options[]; /* into struct computation */
 enum fathom_cache computation_cache(const struct computation *computation);
 const char *computation_cache_name(const struct computation *computation);
 
+/* As the library takes them; nobody hears of progress. */
+struct fathom_model_options computation_model(const struct computation *computation);
 struct fathom_model *computation_open(const struct computation *computation, const char *path,
                                       struct fathom_error *err);
 /* `n_context` positions where -c says nothing; 0: as many as memory was planned for. */
@@ -57,7 +59,8 @@ struct sampling {
 
 extern const struct option sampling_options[]; /* into struct sampling */
 
-struct sampling sampling_defaults(void); /* R1's, with a new seed */
+struct sampling sampling_defaults(void);                                     /* R1's, with a new seed */
+struct fathom_sampling sampling_options_of(const struct sampling *sampling); /* as the library takes them */
 struct fathom_sampler *sampling_open(const struct sampling *sampling, uint32_t n_vocabulary,
                                      struct fathom_error *err);
 /* What is in use, on standard error. */

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* account.h - the one line that a log gets about a request: what it took and how fast it went. */
+#ifndef FATHOM_SERVER_ACCOUNT_H
+#define FATHOM_SERVER_ACCOUNT_H
+
+#include "server/turn.h"
+
+enum account_end { ACCOUNT_ANSWERED, ACCOUNT_LEFT, ACCOUNT_FAILED };
+
+void account_of_turn(struct buffer *line, const struct turn *turn, enum account_end how);
+void account_of_refusal(struct buffer *line, const struct job *job, const struct refusal *refusal);
+
+#endif
