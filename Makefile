@@ -34,7 +34,7 @@ LIBRARIES := $(shell tools/deps --modules library)
 PROGRAM_LIBRARIES := $(shell tools/deps --modules program)
 
 goals   := $(or $(MAKECMDGOALS),all)
-offline := help clean deps deps-check format uninstall check-size check-format
+offline := help clean clients deps deps-check format uninstall check-size check-format
 ifneq ($(filter-out $(offline),$(goals)),)
 needs := build library program $(if $(filter test demo check% fuzz%,$(goals)),test)
 # `make -n` brings included files up to date as well, and must not install anything.
@@ -209,9 +209,22 @@ $(BUILD)/bench/%: $(BUILD)/bench/%.o $(call archives,tests $(call closure,engine
 .PHONY: test test-programs examples bench
 test: test-programs ## build and run all tests; ONLY=gguf: those of one room
 	@FATHOM=$(PROGRAM) EXAMPLES=$(BUILD)/examples tools/run-tests $(TESTS) $(TEST_SCRIPTS)
-test-programs: $(TESTS) $(if $(filter tests/cli/%,$(TEST_SCRIPTS)),$(PROGRAM)) examples
+test-programs: $(TESTS) $(if $(filter tests/cli/% tests/clients/%,$(TEST_SCRIPTS)),$(PROGRAM)) examples
 examples: $(EXAMPLES) ## the programs in examples/, over the public header alone
 bench: $(BENCHES) ## build the measurements in bench/
+
+# Checks that build in folders of their own find the clients in the first one.
+CLIENTS ?= $(BUILD)/clients
+export CLIENTS
+.PHONY: clients
+clients: $(CLIENTS)/made ## fetch the Python packages that tests/clients runs, or skips
+$(CLIENTS)/made: tests/clients/requirements.txt
+	@tools/deps clients
+	$(call say,FETCH,$<)
+	@rm -rf $(@D)
+	$(Q)python3 -m venv $(@D)
+	$(Q)$(@D)/bin/pip install --quiet --disable-pip-version-check --retries 1 --no-compile -r $<
+	@touch $@
 
 # ---- the main job, from a clean checkout
 

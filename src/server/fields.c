@@ -78,10 +78,17 @@ static const struct field fields[] = {
     {"guided_grammar", OF_ANSWERS, refuse_unless_empty},
 };
 
+#define N_FIELDS (sizeof fields / sizeof *fields)
+
 const struct field *field_find(enum request_kind kind, const char *name)
 {
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+    for (size_t i = 0; i < N_FIELDS; i++)
         if ((fields[i].kinds & 1u << kind) != 0 && strcmp(fields[i].name, name) == 0)
             return &fields[i];
     return NULL;
+}
+
+const struct field *field_at(size_t i)
+{
+    return i < N_FIELDS ? &fields[i] : NULL;
 }

@@ -27,6 +27,7 @@ struct field {
 
 /* NULL: a field without effect. */
 const struct field *field_find(enum request_kind kind, const char *name);
+const struct field *field_at(size_t i); /* in the order of the table; NULL behind the last */
 
 /* ---- readers: sampling ---- */
 

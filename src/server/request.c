@@ -13,7 +13,7 @@ static json_t *load(const char *body, size_t n_bytes, struct refusal *refusal)
 {
     json_error_t reason;
     if (n_bytes > REQUEST_BYTES) {
-        refuse_with(refusal, 413, REFUSAL_INVALID, "body_too_large", "the body is over %zu MiB",
+        refuse_with(refusal, 413, REFUSAL_INVALID, "request_too_large", "the body is over %zu MiB",
                     REQUEST_BYTES >> 20);
         return NULL;
     }

@@ -144,8 +144,11 @@ static void fail_turn(struct turn *turn, const char *why)
 static void pass_on(struct turn *turn)
 {
     struct fathom_event event;
-    while (fathom_reply_next(turn->reply, &event))
+    while (fathom_reply_next(turn->reply, &event)) {
         delivery_take(&turn->delivery, &event);
+        if (event.kind == FATHOM_CALL_END && !event.cut && !turn->job->request.parallel_calls)
+            end(turn, FINISH_STOP); /* one call is all that was asked for */
+    }
 }
 
 /* The token's text to the client. */

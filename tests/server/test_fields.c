@@ -3,6 +3,7 @@
  * refused. */
 #include <math.h>
 
+#include "base/file.h"
 #include "server/asked.h"
 #include "server/fields.h"
 
@@ -386,12 +387,87 @@ static void refused_prompts(void **state)
     expect_refusal(REQUEST_CHAT, "{'model': 'r1'}", "messages", "missing_required_parameter");
 }
 
+/* ---- the lists themselves ---- */
+
+/* The part of docs/serving.md under this heading, as a text of its own. */
+static void read_section(struct buffer *section, const char *heading)
+{
+    struct buffer page = {0};
+    assert_true(file_read(&page, "docs/serving.md", 1 << 20, NULL));
+    const char *start = strstr(buffer_text(&page), heading);
+    assert_non_null(start);
+    start += strlen(heading);
+    const char *end = strstr(start, "\n##");
+    buffer_append(section, start, end != NULL ? (size_t)(end - start) : strlen(start));
+    buffer_release(&page);
+}
+
+static bool names(const struct buffer *section, const char *field)
+{
+    char quoted[80];
+    snprintf(quoted, sizeof quoted, "`%s", field);
+    for (const char *at = buffer_text(section); (at = strstr(at, quoted)) != NULL; at++)
+        if (strchr("`.", at[strlen(quoted)]) != NULL)
+            return true;
+    return false;
+}
+
+static bool is_refusing(const struct field *field)
+{
+    return field->read == refuse_unless_one || field->read == refuse_unless_empty ||
+           field->read == refuse_always || field->read == read_modalities;
+}
+
+/* Each field of the table stands in the list where it belongs. */
+static void documented(void **state)
+{
+    (void)state;
+    struct buffer honours = {0}, refuses = {0};
+    const struct field *field;
+    read_section(&honours, "### Honoured\n");
+    read_section(&refuses, "### Refused\n");
+    for (size_t i = 0; (field = field_at(i)) != NULL; i++)
+        if (!names(is_refusing(field) ? &refuses : &honours, field->name))
+            fail_msg("docs/serving.md does not list %s where it belongs", field->name);
+    buffer_release(&honours);
+    buffer_release(&refuses);
+}
+
+/* What is said to have no effect is none of the table's, and what heads a row of the others is. */
+static void nothing_else_documented(void **state)
+{
+    (void)state;
+    static const char *const headings[] = {"### Honoured\n", "### Refused\n",
+                                           "### Accepted without effect\n"};
+    for (size_t i = 0; i < 3; i++) {
+        struct buffer section = {0};
+        read_section(&section, headings[i]);
+        for (char *line = strtok(section.bytes, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            const char *end = i < 2 ? strchr(line + 1, '|') : line + strlen(line);
+            for (char *at = strchr(line, '`'); at != NULL && at < end && line[0] == (i < 2 ? '|' : '`');
+                 at = strchr(at, '`')) {
+                char name[64];
+                size_t n = strcspn(at + 1, "`.");
+                snprintf(name, sizeof name, "%.*s", (int)n, at + 1);
+                bool known = field_find(REQUEST_CHAT, name) != NULL ||
+                             field_find(REQUEST_COMPLETION, name) != NULL ||
+                             field_find(REQUEST_TOKENIZE, name) != NULL;
+                if (known != (i < 2))
+                    fail_msg("docs/serving.md has %s in the wrong list", name);
+                at = strchr(at + 1, '`') + 1;
+            }
+        }
+        buffer_release(&section);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(honoured_fields), cmocka_unit_test(honoured_prompts),
-        cmocka_unit_test(ignored_fields),  cmocka_unit_test(ignored_list),
-        cmocka_unit_test(refused_fields),  cmocka_unit_test(refused_prompts),
+        cmocka_unit_test(honoured_fields),         cmocka_unit_test(honoured_prompts),
+        cmocka_unit_test(ignored_fields),          cmocka_unit_test(ignored_list),
+        cmocka_unit_test(refused_fields),          cmocka_unit_test(documented),
+        cmocka_unit_test(nothing_else_documented), cmocka_unit_test(refused_prompts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
