@@ -237,6 +237,32 @@ static void check_company(const struct products *products)
     }
 }
 
+/* Formats whose tokens are multiplied a row a lane however few they are: chunked prompts have the bits of
+ * whole ones. */
+static void test_some_formats_have_one_order_of_sums(void **state)
+{
+    (void)state;
+    static const enum format formats[] = {FORMAT_IQ2_XXS, FORMAT_IQ2_XS};
+    struct random random = random_seeded(17);
+    struct kernels kernels;
+    if (!isa_available(ISA_AVX512_VBMI)) {
+        print_message("not on this machine: %s\n", isa_name(ISA_AVX512_VBMI));
+        skip();
+    }
+    assert_true(kernels_fill(&kernels, ISA_AVX512_VBMI, NULL));
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct operands o;
+        float few[MOST_TOKENS * MOST_ROWS], many[MOST_TOKENS * MOST_ROWS];
+        make_operands(&o, formats[i], MOST_COLUMNS, &random);
+        struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, few);
+        kernels.product[formats[i]](&p);
+        p.out = many;
+        kernels.panel_product[formats[i]](&p);
+        assert_memory_equal(few, many, sizeof few);
+        release_operands(&o);
+    }
+}
+
 static void test_bits_do_not_depend_on_company(void **state)
 {
     (void)state;
@@ -347,6 +373,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_follow_the_law),
         cmocka_unit_test(test_float_rows_of_any_length),
+        cmocka_unit_test(test_some_formats_have_one_order_of_sums),
         cmocka_unit_test(test_bits_do_not_depend_on_company),
         cmocka_unit_test(test_extreme_blocks_do_not_overflow),
         cmocka_unit_test(test_zero_activations_give_zero),

@@ -90,7 +90,7 @@ INLINE void add_tiles(struct kind k, const struct sides *sides, size_t group, __
     size_t strip_groups = (size_t)(STRIP_BLOCKS * ACTIVATION_BLOCK / k.group);
     UNROLL
     for (size_t t = 0; t < k.n_tokens; t++)
-        sums[t] = _mm512_add_epi32(sums[t], _mm512_load_si512(sides->tiles[group % strip_groups][t]));
+        sums[t] = _mm512_add_epi32(sums[t], sides->made[group % strip_groups * MOST_TOKENS + t]);
 }
 
 /* Tokens past the last are the last again: what becomes of their sums goes nowhere. */
@@ -98,7 +98,7 @@ INLINE void multiply_bundle(struct kind k, const struct panel *panel, const stru
                             const struct bundle *bundle, const struct place *place, __mmask16 rows)
 {
     _Alignas(64) int32_t sums[2 * STRIP_BLOCKS][MOST_TOKENS][PANEL_ROWS];
-    const struct sides sides = {panel, tokens, sums};
+    const struct sides sides = {panel, tokens, (const __m512i *)(const void *)sums};
     size_t n_blocks = place->n_columns / ACTIVATION_BLOCK, per_block = (size_t)(ACTIVATION_BLOCK / k.group);
     __m512 totals[MOST_TOKENS];
     if (bundle->n_tokens < MOST_TOKENS)

@@ -36,9 +36,7 @@ enum order {
     EIGHTS_32,   /* vector v: the v-th eight of every 32 */
     EIGHTS_16,   /* vector v: the first (odd v: second) eight of the eight 16 from 128 (v / 2) */
     /* Vectors 2 p and 2 p + 1: of every 32, the p-th 16, split in two: */
-    FOURS_32, /* even v: columns 0 to 3 and 8 to 11 of it; odd v: the others */
-    FOURS_16, /* the same, groups of 16 */
-    TWOS_32   /* even v: columns 0, 1, 4, 5, 8, 9, 12 and 13 of it; odd v: the others */
+    TWOS_32 /* even v: columns 0, 1, 4, 5, 8, 9, 12 and 13 of it; odd v: the others */
 };
 
 /* A span of one row. */
@@ -102,7 +100,7 @@ INLINE struct two_floats load_two_halves(const uint8_t *at)
 
 INLINE bool is_of_16(enum order order)
 {
-    return order == LINEAR_16 || order == QUARTERS_16 || order == EIGHTS_16 || order == FOURS_16;
+    return order == LINEAR_16 || order == QUARTERS_16 || order == EIGHTS_16;
 }
 
 /* How many integer sums a span has: the vectors whose lanes belong to the same groups share one. */
@@ -110,12 +108,10 @@ INLINE int n_sums(enum order order)
 {
     switch (order) {
     case EIGHTS_32:
-    case FOURS_32:
     case TWOS_32:
         return 1;
     case NIBBLES_32:
     case EIGHTS_16:
-    case FOURS_16:
         return 2;
     default:
         return 4;
@@ -140,8 +136,6 @@ INLINE __m512i lane_groups(enum order order, int sum)
         return _mm512_add_epi32(quarters, _mm512_set1_epi32(4 * sum));
     case QUARTERS_16:
         return _mm512_add_epi32(split, _mm512_set1_epi32(2 * sum));
-    case FOURS_16:
-        return _mm512_add_epi32(_mm512_add_epi32(pairs, pairs), _mm512_set1_epi32(sum));
     default:
         return _mm512_add_epi32(pairs, _mm512_set1_epi32(8 * sum));
     }
@@ -164,10 +158,9 @@ INLINE bool has_shifts(struct family f)
     return f.shifts[0] + f.shifts[1] + f.shifts[2] + f.shifts[3] > 0;
 }
 
-/* For FOURS and TWOS: sixteens are split in place, then the halves of the even (odd) ones collected. */
-INLINE void put_in_split_order(enum order order, __m512i v[MOST_VECTORS])
+/* For TWOS: sixteens are split in place, then the halves of the even (odd) ones collected. */
+INLINE void put_in_split_order(__m512i v[MOST_VECTORS])
 {
-    const __m128i fours = _mm_setr_epi8(0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15);
     const __m128i twos = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
     const __m512i even = _mm512_setr_epi64(0, 4, 8, 12, 1, 5, 9, 13);
     const __m512i odd = _mm512_setr_epi64(2, 6, 10, 14, 3, 7, 11, 15);
@@ -175,7 +168,7 @@ INLINE void put_in_split_order(enum order order, __m512i v[MOST_VECTORS])
 
     UNROLL
     for (int i = 0; i < MOST_VECTORS; i++)
-        split[i] = _mm512_shuffle_epi8(v[i], _mm512_broadcast_i32x4(order == TWOS_32 ? twos : fours));
+        split[i] = _mm512_shuffle_epi8(v[i], _mm512_broadcast_i32x4(twos));
     UNROLL
     for (int p = 0; p < 2; p++) {
         __m512i low = _mm512_permutex2var_epi64(split[0], p == 0 ? even : odd, split[1]);
@@ -222,7 +215,7 @@ INLINE void put_in_order(enum order order, __m512i v[MOST_VECTORS])
         v[3] = _mm512_permutex2var_epi64(c, odd, d);
         break;
     default:
-        put_in_split_order(order, v);
+        put_in_split_order(v);
         break;
     }
     if (order == EIGHTS_32) { /* eights 0, 2, 4... and 1, 3, 5... of both halves: again */

@@ -141,16 +141,12 @@ void avx512_multiply_panels(const struct panel_format *f, const struct panel pan
 
 /* ---- filling ---- */
 
-/* A span at the matrix's edge: what is missing of rows and of columns is zero, with scales of zero. */
 static void fill_edge(const struct panel_format *f, const struct packed *rows, size_t n_rows,
                       size_t n_columns, struct panel *panel, size_t span)
 {
-    uint8_t blocks[PANEL_ROWS][MOST_SPAN_BYTES] = {{0}};
-    size_t n_bytes =
-        n_columns < SPAN ? f->span_bytes / (SPAN / BLOCK_SMALL) * (n_columns / BLOCK_SMALL) : f->span_bytes;
-    for (size_t r = 0; r < n_rows; r++)
-        memcpy(blocks[r], rows->at + r * rows->stride, n_bytes);
-    f->fill(&(struct packed){blocks[0], MOST_SPAN_BYTES}, panel, span);
+    uint8_t blocks[PANEL_ROWS][MOST_SPAN_BYTES];
+    const struct packed whole = copy_edge(f, rows, n_rows, n_columns, blocks);
+    f->fill(&whole, panel, span);
 }
 
 /* Asks memory for a span of sixteen rows. */

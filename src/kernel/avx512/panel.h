@@ -32,7 +32,10 @@ struct packed {
 struct span {
     float (*scales)[PANEL_ROWS];     /* [group][row] */
     float (*minima)[PANEL_ROWS];     /* the same */
-    uint8_t (*codes)[PANEL_ROWS][4]; /* [four columns][row][column] */
+    uint8_t (*codes)[PANEL_ROWS][4]; /* [four columns][row][column]; NULL: multiplied at once, with */
+    const int8_t *values;            /* [SPAN] of one token, and added to */
+    __m512i sums[SPAN / 16];         /* [group][row] */
+    size_t group;                    /* columns */
 };
 
 /* Span `span` of the panel from sixteen rows. */
@@ -55,7 +58,13 @@ void avx512_panel_product(const struct panel_format *format, const struct produc
 
 INLINE void put_codes(struct span *to, size_t fours, __m512i codes)
 {
-    _mm512_store_si512(to->codes[fours], codes);
+    if (to->codes != NULL) {
+        _mm512_store_si512(to->codes[fours], codes);
+        return;
+    }
+    __m512i x = _mm512_set1_epi32((int)load_u32((const uint8_t *)to->values + 4 * fours));
+    __m512i *sum = &to->sums[4 * fours / to->group];
+    *sum = _mm512_dpbusd_epi32(*sum, codes, x);
 }
 
 /* Bytes byte .. byte + 15 of each row: vector i has the i-th four of them, a row a lane. */

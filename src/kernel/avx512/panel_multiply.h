@@ -38,6 +38,18 @@ multiply_panels_fn avx512_multiply_panels;
 void avx512_walk_panels(const struct panel_format *format, const struct product *product,
                         multiply_panels_fn *multiply);
 
+/* A span at the matrix's edge: what is missing of rows and of columns is zero, with scales of zero. */
+INLINE struct packed copy_edge(const struct panel_format *f, const struct packed *rows, size_t n_rows,
+                               size_t n_columns, uint8_t blocks[PANEL_ROWS][MOST_SPAN_BYTES])
+{
+    size_t n_bytes =
+        n_columns < SPAN ? f->span_bytes / (SPAN / BLOCK_SMALL) * (n_columns / BLOCK_SMALL) : f->span_bytes;
+    memset(blocks, 0, PANEL_ROWS * MOST_SPAN_BYTES);
+    for (size_t r = 0; r < n_rows; r++)
+        memcpy(blocks[r], rows->at + r * rows->stride, n_bytes);
+    return (struct packed){blocks[0], MOST_SPAN_BYTES};
+}
+
 /* What a loop over a panel is made for: constants wherever it is expanded. */
 struct kind {
     size_t n_tokens;
@@ -48,8 +60,8 @@ struct kind {
 /* What sums are made of. */
 struct sides {
     const struct panel *panel;
-    const struct token *tokens;                      /* [n_tokens] */
-    const int32_t (*tiles)[MOST_TOKENS][PANEL_ROWS]; /* amx_panel.h alone: [group][token][row] */
+    const struct token *tokens; /* [n_tokens] */
+    const __m512i *made;        /* NULL, or sums that are there already, as the sum_fn has them */
 };
 
 /* sums[token] += the codes of the panel's group times the token's values. */

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vbmi_product_iq.c - IQ2_XXS, IQ2_XS and IQ3 with books in registers: AVX-512 VBMI and GFNI, on top of
- * avx512.
+/* vbmi_product_iq.c - IQ3 with books in registers: AVX-512 VBMI and GFNI, on top of avx512.
  *
  * An entry is cut into two bytes, so VPERMI2B looks up 64 codes at once in each of two planes.
  * VPMULTISHIFTQB brings a value's bits into a byte of its own, and its sign beside them; a last VPERMB
  * makes the code of both, and ignores what lies above. The halves of entries stay apart: columns are in
- * FOURS or TWOS order. */
+ * TWOS order. */
 #include "kernel/avx512/avx512.h"
 #include "kernel/avx512/vbmi_look_up.h"
 
@@ -29,22 +28,6 @@ INLINE __m512i complete_signs(__m512i quads, int a, int b, int c, int d)
     return _mm512_gf2p8affine_epi64_epi8(seven, parity_last, 0);
 }
 
-/* The p-th 16 of each 32 of IQ2: `first` and `second` are the bits where its two entries are in their
- * quadword. */
-INLINE void put_iq2(const __m512i planes[2], __m512i signs, int p, int first, int second, struct weights *to)
-{
-    /* Two bits: SIZE_OFFSET plus 8, 25, 43 (and no fourth); less them, where bit 2 is the sign. */
-    const __m512i codes = _mm512_set1_epi64(0x00152738006B5948);
-    UNROLL
-    for (int half = 0; half < 2; half++) {
-        __m512i level = fields_of_pairs(planes[half], first, first + 4, second, second + 4, 2);
-        int sign_at = 16 * p + 4 * half - 2;
-        __m512i sign = fields_of_pairs(signs, sign_at, sign_at + 2, sign_at + 8, sign_at + 10, 1);
-        __m512i both = select_bits(_mm512_set1_epi8(3), level, sign);
-        to->codes[2 * p + half] = _mm512_permutexvar_epi8(both, codes);
-    }
-}
-
 /* The p-th 16 of each 32 of IQ3, whose entries are four bytes from bit 32 p on. `codes` has eight of them
  * for a plus sign, then eight for a minus. */
 INLINE void put_iq3(const __m512i planes[2], __m512i signs, int p, __m512i codes, struct weights *to)
@@ -65,37 +48,6 @@ INLINE __m512 scaled_top_bits(__m512i quads, float scale)
 {
     __m512i odd = _mm512_or_si512(_mm512_srli_epi64(quads, 59), _mm512_set1_epi64(1));
     return _mm512_zextps256_ps512(_mm256_mul_ps(_mm512_cvtepi64_ps(odd), _mm256_set1_ps(scale)));
-}
-
-INLINE void unpack_iq2_xxs(const uint8_t *block, struct weights *to)
-{
-    const struct block_iq2_xxs *b = (const void *)block;
-    __m512i quads = load_once(b->groups); /* four codes, then a word of 4 x 7 signs and a scale */
-    __m512i planes[2] = {look_up_256(planes_iq2_xxs[0], quads), look_up_256(planes_iq2_xxs[1], quads)};
-    __m512i signs = complete_signs(quads, 32, 39, 46, 53);
-
-    put_iq2(planes, signs, 0, 0, 8, to);
-    put_iq2(planes, signs, 1, 16, 24, to);
-    to->scales = scaled_top_bits(quads, load_two_halves(b->scale).of[0] * 0.125f);
-}
-
-INLINE void unpack_iq2_xs(const uint8_t *block, struct weights *to)
-{
-    const struct block_iq2_xs *b = (const void *)block;
-    __m512i quads = load_once(b->codes); /* four words of nine bits of code and seven signs */
-    __mmask64 ninth = _mm512_movepi8_mask(_mm512_srli_epi16(quads, 1));
-    __m512i planes[2] = {look_up_512(planes_iq2_xs[0], quads, ninth),
-                         look_up_512(planes_iq2_xs[1], quads, ninth)};
-    __m512i signs = complete_signs(quads, 9, 25, 41, 57);
-
-    put_iq2(planes, signs, 0, 0, 16, to);
-    put_iq2(planes, signs, 1, 32, 48, to);
-    uint64_t packed = load_u64(b->groups);
-    __m128i low = _mm_cvtsi64_si128((long long)packed), high = _mm_cvtsi64_si128((long long)(packed >> 4));
-    __m128i groups = _mm_and_si128(_mm_unpacklo_epi8(low, high), _mm_set1_epi8(15));
-    groups = _mm_add_epi8(_mm_add_epi8(groups, groups), _mm_set1_epi8(1));
-    __m512 scale = _mm512_set1_ps(load_two_halves(b->scale).of[0] * 0.125f);
-    to->scales = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(groups)), scale);
 }
 
 INLINE void unpack_iq3_xxs(const uint8_t *block, struct weights *to)
@@ -132,7 +84,5 @@ INLINE void unpack_iq3_s(const uint8_t *block, struct weights *to)
     to->scales = _mm512_zextps256_ps512(scales);
 }
 
-LEVEL_PRODUCT(vbmi, iq2_xxs, sizeof(struct block_iq2_xxs), .order = FOURS_32, .offset = SIZE_OFFSET)
-LEVEL_PRODUCT(vbmi, iq2_xs, sizeof(struct block_iq2_xs), .order = FOURS_16, .offset = SIZE_OFFSET)
 LEVEL_PRODUCT(vbmi, iq3_xxs, sizeof(struct block_iq3_xxs), .order = TWOS_32, .offset = SIZE_OFFSET)
 LEVEL_PRODUCT(vbmi, iq3_s, sizeof(struct block_iq3_s), .order = TWOS_32, .offset = SIZE_OFFSET)
