@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
 
@@ -31,6 +32,7 @@ struct line_editor {
     EditLine *edit;
     History *history;
     struct buffer history_path; /* empty: nothing is remembered */
+    struct termios found;       /* the terminal, as it was found */
     bool interrupted, continued;
 };
 
@@ -116,6 +118,22 @@ static unsigned char on_paste(EditLine *edit, int key)
     return inserted < 0 ? CC_ERROR : CC_REFRESH;
 }
 
+/* ---- the terminal between lines ---- */
+
+/* What is typed during an answer is for the next line, and is shown there: not in the middle of the answer.
+ * libedit takes the terminal as it finds it and leaves it so. */
+static void hide_keys(const struct line_editor *editor)
+{
+    struct termios hidden = editor->found;
+    hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &hidden);
+}
+
+static void show_keys(const struct line_editor *editor)
+{
+    tcsetattr(STDIN_FILENO, TCSADRAIN, &editor->found);
+}
+
 /* ---- the editor ---- */
 
 static char *prompt(EditLine *edit)
@@ -140,6 +158,8 @@ static bool begin_editor(struct line_editor *editor)
     setlocale(LC_CTYPE, "");
     if (MB_CUR_MAX == 1)
         setlocale(LC_CTYPE, "C.UTF-8"); /* models speak UTF-8, whatever the locale is */
+    if (tcgetattr(STDIN_FILENO, &editor->found) != 0)
+        return false;
     editor->edit = el_init("fathom", stdin, stderr, stderr);
     editor->history = history_init();
     if (editor->edit == NULL || editor->history == NULL)
@@ -182,8 +202,10 @@ void line_close(struct line_source *source)
 {
     if (source->editor == NULL)
         return;
-    if (source->editor->edit != NULL)
+    if (source->editor->edit != NULL) {
         el_end(source->editor->edit);
+        show_keys(source->editor);
+    }
     if (source->editor->history != NULL)
         history_end(source->editor->history);
     buffer_release(&source->editor->history_path);
@@ -211,6 +233,7 @@ static enum line_result edit_line(struct line_editor *editor, struct buffer *tex
     fputs("\033[?2004h", stderr); /* marks around pastes */
     const char *line = el_gets(editor->edit, &n_bytes);
     fputs("\033[?2004l", stderr);
+    hide_keys(editor);
     if (line != NULL)
         buffer_append(text, line, (size_t)n_bytes);
     if (editor->interrupted) {

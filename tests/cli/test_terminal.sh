@@ -46,4 +46,26 @@ on_terminal "$answer"
 sed '$d' "$out" | tr -d '\r\n\t' | LC_ALL=C grep -q "$control" &&
     wrong "a control character reached the terminal"
 
+# What is typed while a message is computed waits for the next line, and is not shown before.
+line="fathom chat with typing ahead"
+mkfifo "$work/keys"
+TERM=xterm XDG_STATE_HOME="$work" script -qfec "$FATHOM chat -m $golden -n 1 --seed 1" "$work/typescript" \
+    >"$out" 2>"$err" <"$work/keys" &
+process=$!
+exec 3>"$work/keys"
+wait_until grep -q '> ' "$out"
+{
+    printf '%s[200~' "$escape"
+    head -c 20000 "$work/long"
+    printf '%s[201~done\r' "$escape"
+} >&3
+wait_until grep -q 'done' "$out"
+sleep 0.3
+printf 'ahead' >&3
+wait_until grep -q ahead "$out"
+sed -n '/ahead/q;p' "$out" | grep -q 'answer 1 token' || wrong "keys were shown in the middle of an answer"
+kill $process
+exec 3>&-
+wait $process 2>/dev/null
+
 finish
