@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* team.c - the team: one gate that starts a piece of work, one count of arrivals, and one gate each for
- * those who wait inside the work (barrier) and for the caller who waits for its end.
+/* team.c - the team: gates that start a piece of work, counts of arrivals, and gates for those who wait
+ * inside the work (barrier) and for the caller who waits for its end.
  *
- * The count serves barriers and ends alike, since no member can come to the next meeting before all have
- * left the count of this one: the last to arrive sets it back to zero before it opens the gate. */
+ * Members whose processors share a last-level cache are a cluster. They count and watch on lines of their
+ * own, which never leave that cache until the last of them has come: what crosses from cluster to cluster in a
+ * round is one arrival and one opening for each, not one for each member.
+ *
+ * A count serves barriers and ends alike, since no member can come to the next meeting before all have
+ * left the count of this one: the last to arrive sets it back to zero before a gate is opened. */
 #include "machine/team.h"
 
 #include <math.h>
@@ -21,6 +25,13 @@
  * token and the other serial work between two pieces, shorter than anybody notices on an idle machine. */
 #define SPIN_SECONDS 200e-6
 
+struct cluster {
+    _Alignas(64) _Atomic size_t n_arrived;
+    size_t n_members;
+    struct gate start;
+    struct gate passed; /* a barrier */
+};
+
 struct team {
     size_t n_members;
     size_t n_started;       /* threads to join; the caller has none */
@@ -31,21 +42,28 @@ struct team {
     double spin_seconds;
     team_work *work; /* of this round; NULL: the team is dissolved */
     void *argument;
-    struct gate start;
-    struct gate passed;   /* a barrier */
+    struct cluster *clusters;    /* [n_clusters] owned */
+    struct cluster **cluster_of; /* [n_members] owned; into clusters */
+    size_t n_clusters;
     struct gate finished; /* the work; opened only where a member other than the caller is last */
-    _Alignas(64) _Atomic size_t n_arrived;
+    _Alignas(64) _Atomic size_t n_arrived; /* clusters */
     _Atomic uint64_t n_rounds;
 };
 
-/* True for the last of the team to arrive, who then sees what all the others wrote, and must open a gate. */
-static bool arrive(struct team *team)
+/* True for the last of n to arrive, who then sees what all the others wrote. */
+static bool is_last(_Atomic size_t *n_arrived, size_t n)
 {
-    size_t n = atomic_fetch_add_explicit(&team->n_arrived, 1, memory_order_acq_rel) + 1;
-    if (n < team->n_members)
+    if (atomic_fetch_add_explicit(n_arrived, 1, memory_order_acq_rel) + 1 < n)
         return false;
-    atomic_store_explicit(&team->n_arrived, 0, memory_order_relaxed); /* the gate publishes it */
+    atomic_store_explicit(n_arrived, 0, memory_order_relaxed); /* a gate publishes it */
     return true;
+}
+
+/* True for the last of the team, who must open a gate. */
+static bool arrive(struct team *team, size_t index)
+{
+    struct cluster *cluster = team->cluster_of[index];
+    return is_last(&cluster->n_arrived, cluster->n_members) && is_last(&team->n_arrived, team->n_clusters);
 }
 
 /* Puts the calling thread on the member's own processor, or, where there are more members than
@@ -80,11 +98,11 @@ static void *member_main(void *argument)
     pin(team, member->index);
 
     for (uint32_t seen = 0;; seen++) {
-        gate_wait(&team->start, seen, team->spin_seconds);
+        gate_wait(&team->cluster_of[member->index]->start, seen, team->spin_seconds);
         if (team->work == NULL)
             return NULL;
         team->work(team->argument, member);
-        if (arrive(team))
+        if (arrive(team, member->index))
             gate_open(&team->finished);
     }
 }
@@ -106,6 +124,28 @@ static bool start_threads(struct team *team, struct error *err)
     return true;
 }
 
+/* Members that may run anywhere are one cluster. */
+static void form_clusters(struct team *team, const struct topology *topology)
+{
+    bool pinned = team->n_members <= team->n_processors;
+    for (size_t i = 0; i < team->n_members; i++) {
+        struct cluster *cluster = &team->clusters[pinned ? topology->caches[i] : 0];
+        team->cluster_of[i] = cluster;
+        team->n_clusters += cluster->n_members++ == 0;
+    }
+}
+
+static bool allocate_team(struct team *team, const struct topology *topology, struct error *err)
+{
+    team->threads = memory_allocate(team->n_members, sizeof *team->threads, "a team", err);
+    team->members = memory_allocate(team->n_members, sizeof *team->members, "a team", err);
+    team->processors = memory_allocate(team->n_processors, sizeof *team->processors, "a team", err);
+    team->clusters = memory_allocate(topology->n_caches, sizeof *team->clusters, "a team", err);
+    team->cluster_of = memory_allocate(team->n_members, sizeof *team->cluster_of, "a team", err);
+    return team->threads != NULL && team->members != NULL && team->processors != NULL &&
+           team->clusters != NULL && team->cluster_of != NULL;
+}
+
 struct team *team_create(const struct topology *topology, size_t n_members, struct error *err)
 {
     struct team *team = memory_allocate(1, sizeof *team, "a team", err);
@@ -117,11 +157,9 @@ struct team *team_create(const struct topology *topology, size_t n_members, stru
     team->n_members = n_members > 0 ? n_members : topology_default_threads(topology);
     team->n_processors = topology->n_processors;
     team->spin_seconds = team->n_members <= n_useful ? SPIN_SECONDS : 0;
-    team->threads = memory_allocate(team->n_members, sizeof *team->threads, "a team", err);
-    team->members = memory_allocate(team->n_members, sizeof *team->members, "a team", err);
-    team->processors = memory_allocate(team->n_processors, sizeof *team->processors, "a team", err);
-    if (team->threads == NULL || team->members == NULL || team->processors == NULL)
+    if (!allocate_team(team, topology, err))
         goto failed;
+    form_clusters(team, topology);
     for (size_t i = 0; i < team->n_processors; i++)
         team->processors[i] = topology->processors[i];
     for (size_t i = 0; i < team->n_members; i++)
@@ -140,12 +178,15 @@ void team_free(struct team *team)
     if (team == NULL)
         return;
     team->work = NULL;
-    gate_open(&team->start);
+    for (size_t i = 0; i < team->n_clusters; i++)
+        gate_open(&team->clusters[i].start);
     for (size_t i = 1; i <= team->n_started; i++)
         pthread_join(team->threads[i], NULL);
     memory_free(team->threads);
     memory_free(team->members);
     memory_free(team->processors);
+    memory_free(team->clusters);
+    memory_free(team->cluster_of);
     memory_free(team);
 }
 
@@ -182,22 +223,25 @@ void team_run(struct team *team, team_work *work, void *argument)
     uint32_t seen = gate_count(&team->finished);
     team->work = work;
     team->argument = argument;
-    gate_open(&team->start);
+    for (size_t i = 0; i < team->n_clusters; i++)
+        gate_open(&team->clusters[i].start);
     work(argument, &team->members[0]);
-    if (!arrive(team))
+    if (!arrive(team, 0))
         gate_wait(&team->finished, seen, team->spin_seconds);
 }
 
 void team_barrier(const struct member *member)
 {
     struct team *team = member->team;
-    uint32_t seen = gate_count(&team->passed); /* before arriving: the gate may open at once */
-    if (!arrive(team)) {
-        gate_wait(&team->passed, seen, team->spin_seconds);
+    struct cluster *own = team->cluster_of[member->index];
+    uint32_t seen = gate_count(&own->passed); /* before arriving: the gate may open at once */
+    if (!arrive(team, member->index)) {
+        gate_wait(&own->passed, seen, team->spin_seconds);
         return;
     }
     atomic_fetch_add_explicit(&team->n_rounds, 1, memory_order_relaxed);
-    gate_open(&team->passed);
+    for (size_t i = 0; i < team->n_clusters; i++)
+        gate_open(&team->clusters[i].passed);
 }
 
 uint64_t team_rounds(const struct team *team)

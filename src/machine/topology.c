@@ -25,6 +25,7 @@ struct survey {
     hwloc_obj_type_t core_type; /* hardware threads where hwloc knows no cores */
     hwloc_bitmap_t allowed;     /* processors of the affinity mask */
     hwloc_bitmap_t threads;     /* the allowed ones of one core */
+    hwloc_obj_t *caches;        /* [n_caches] those that were met so far, of the topology's list */
 };
 
 /* The memory node nearest to a core: the first of its local ones, which is its DRAM where there are
@@ -38,6 +39,17 @@ static hwloc_obj_t node_of(const struct survey *survey, hwloc_obj_t core)
     return node;
 }
 
+/* The last cache that a core shares on the way to memory; its memory node where none is known. */
+static hwloc_obj_t cache_of(hwloc_obj_t core, hwloc_obj_t node)
+{
+    hwloc_obj_t last = node;
+    for (hwloc_obj_t at = core->parent; at != NULL; at = at->parent)
+        if (hwloc_obj_type_is_dcache(at->type) &&
+            hwloc_bitmap_weight(at->cpuset) > hwloc_bitmap_weight(core->cpuset))
+            last = at;
+    return last;
+}
+
 /* Number of the core's n-th allowed hardware thread, or -1. */
 static int nth_thread(struct survey *survey, hwloc_obj_t core, size_t n)
 {
@@ -46,6 +58,17 @@ static int nth_thread(struct survey *survey, hwloc_obj_t core, size_t n)
     for (size_t i = 0; i < n && processor >= 0; i++)
         processor = hwloc_bitmap_next(survey->threads, processor);
     return processor;
+}
+
+/* Its index among those met so far. */
+static uint32_t cache_index(struct topology *topology, struct survey *survey, hwloc_obj_t cache)
+{
+    size_t i = 0;
+    while (i < topology->n_caches && survey->caches[i] != cache)
+        i++;
+    if (i == topology->n_caches)
+        survey->caches[topology->n_caches++] = cache;
+    return (uint32_t)i;
 }
 
 /* Appends the n-th hardware thread of every core that has one, node by node; the first ones are the cores. */
@@ -60,6 +83,7 @@ static bool add_threads(struct topology *topology, struct survey *survey, size_t
             int processor = node_of(survey, core) == node ? nth_thread(survey, core, n) : -1;
             if (processor < 0)
                 continue;
+            topology->caches[topology->n_processors] = cache_index(topology, survey, cache_of(core, node));
             topology->processors[topology->n_processors++] = (uint32_t)processor;
             if (n == 0)
                 topology->cores[topology->n_cores++] =
@@ -77,8 +101,10 @@ static bool allocate_lists(struct topology *topology, size_t n_processors, size_
     topology->cores = memory_allocate(n_processors, sizeof *topology->cores, "the list of cores", err);
     topology->processors =
         memory_allocate(n_processors, sizeof *topology->processors, "the list of processors", err);
+    topology->caches = memory_allocate(n_processors, sizeof *topology->caches, "the list of caches", err);
     topology->nodes = memory_allocate(n_nodes, sizeof *topology->nodes, "the list of memory nodes", err);
-    return topology->cores != NULL && topology->processors != NULL && topology->nodes != NULL;
+    return topology->cores != NULL && topology->processors != NULL && topology->caches != NULL &&
+           topology->nodes != NULL;
 }
 
 static bool load_machine(struct survey *survey, const char *description, struct error *err)
@@ -107,6 +133,7 @@ static bool load_machine(struct survey *survey, const char *description, struct 
 
 static void release_machine(struct survey *survey)
 {
+    memory_free(survey->caches);
     hwloc_bitmap_free(survey->threads);
     hwloc_bitmap_free(survey->allowed);
     if (survey->machine != NULL)
@@ -128,6 +155,7 @@ static bool read_mask(struct topology *topology, struct error *err)
         topology->cores[topology->n_cores++] = (struct core){.processor = i};
         topology->processors[topology->n_processors++] = i;
     }
+    topology->n_caches = 1;
     topology->n_nodes = 1;
     return true;
 }
@@ -137,7 +165,10 @@ static bool read_processors(struct topology *topology, const char *description, 
     struct survey survey = {0};
     bool ok = true;
     if (load_machine(&survey, description, description != NULL ? err : NULL)) {
-        ok = allocate_lists(topology, (size_t)hwloc_get_nbobjs_by_type(survey.machine, HWLOC_OBJ_PU),
+        size_t n_threads = (size_t)hwloc_get_nbobjs_by_type(survey.machine, HWLOC_OBJ_PU);
+        survey.caches = memory_allocate(n_threads, sizeof *survey.caches, "the list of caches", err);
+        ok = survey.caches != NULL &&
+             allocate_lists(topology, n_threads,
                             (size_t)hwloc_get_nbobjs_by_type(survey.machine, HWLOC_OBJ_NUMANODE), err);
         for (size_t i = 0; ok && add_threads(topology, &survey, i); i++)
             continue;
@@ -199,6 +230,7 @@ void topology_release(struct topology *topology)
 {
     memory_free(topology->cores);
     memory_free(topology->processors);
+    memory_free(topology->caches);
     memory_free(topology->nodes);
     *topology = (struct topology){0};
 }

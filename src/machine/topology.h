@@ -26,6 +26,10 @@ struct topology {
      * the second ones, and so on */
     uint32_t *processors;
     size_t n_processors;
+    /* [n_processors] owned; index of the last cache that each shares with others, in the order in which the
+     * list of processors meets them. A memory node's processors count as sharing one where none is known. */
+    uint32_t *caches;
+    size_t n_caches;
     struct node *nodes; /* [n_nodes] owned; memory nodes that hold at least one of the cores */
     size_t n_nodes;
     double quota;             /* processors' worth of time granted by the control group; 0: no limit */

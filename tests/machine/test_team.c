@@ -315,6 +315,33 @@ static void a_described_machine_works_too(void **state)
     team_free(team);
 }
 
+/* Clusters of unequal size, some of one member: nobody passes a barrier early. */
+static void clusters_meet_at_barriers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *description;
+        size_t n_members;
+    } machines[] = {{"l3:2 core:2 pu:1", 4}, {"l3:2 core:2 pu:1", 3}, {"l3:3 core:1 pu:2", 5}};
+    for (size_t m = 0; m < sizeof machines / sizeof *machines; m++) {
+        struct topology described;
+        size_t n = machines[m].n_members;
+        assert_true(topology_read(&described, machines[m].description, NULL));
+        struct team *team = team_create(&described, n, NULL);
+        assert_non_null(team);
+        topology_release(&described);
+        struct record record = {.n_barriers = 20};
+        for (record.round = 1; record.round <= 10; record.round++)
+            team_run(team, write_then_read, &record);
+        for (size_t i = 0; i < n; i++)
+            if (record.of[i].n_errors != 0 || record.of[i].value != 1010)
+                fail_msg("%s: member %zu saw %d old values and wrote %d", machines[m].description, i,
+                         record.of[i].n_errors, record.of[i].value);
+        assert_int_equal(team_rounds(team), 10 * 21);
+        team_free(team);
+    }
+}
+
 static void shares_cover_everything_once(void **state)
 {
     (void)state;
@@ -357,6 +384,7 @@ int main(void)
         cmocka_unit_test(members_have_their_processors),
         cmocka_unit_test(caller_leaves_the_others_alone),
         cmocka_unit_test(a_described_machine_works_too),
+        cmocka_unit_test(clusters_meet_at_barriers),
         cmocka_unit_test(shares_cover_everything_once),
     };
     return cmocka_run_group_tests(tests, read_machine, release_machine);

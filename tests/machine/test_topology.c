@@ -44,6 +44,48 @@ static void reads_described_machines(void **state)
     }
 }
 
+/* Which processors share a cache: none, all of a node, some, and those of two nodes. */
+static void groups_processors_by_cache(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *description;
+        size_t n_caches, n_together; /* processors that follow each other under the same one */
+    } machines[] = {
+        {"core:8 pu:2", 1, 16},
+        {"numa:2 core:4 pu:1", 2, 4},
+        {"numa:2 l3:2 l2:4 core:1 pu:1", 4, 4},
+        {"l3:3 core:2 pu:1", 3, 2},
+        {"l2:4 core:1 pu:1", 1, 4},
+        {"l2:2 core:4 pu:1", 2, 4},
+        {"l3:2 numa:2 core:2 pu:1", 2, 4},
+    };
+    for (size_t m = 0; m < sizeof machines / sizeof *machines; m++) {
+        struct topology topology;
+        struct error err = {0};
+        if (!topology_read(&topology, machines[m].description, &err))
+            fail_msg("%s: %s", machines[m].description, err.text);
+        if (topology.n_caches != machines[m].n_caches)
+            fail_msg("%s: %zu caches", machines[m].description, topology.n_caches);
+        for (size_t i = 0; i < topology.n_processors; i++)
+            if (topology.caches[i] != i / machines[m].n_together)
+                fail_msg("%s: processor %zu has cache %u", machines[m].description, i, topology.caches[i]);
+        topology_release(&topology);
+    }
+}
+
+/* The second hardware threads come behind all the first ones, under the same caches. */
+static void second_threads_share_their_cores_cache(void **state)
+{
+    (void)state;
+    struct topology topology;
+    assert_true(topology_read(&topology, "l3:2 core:2 pu:2", NULL));
+    const uint32_t caches[] = {0, 0, 1, 1, 0, 0, 1, 1};
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(topology.caches[i], caches[i]);
+    topology_release(&topology);
+}
+
 /* hwloc numbers the hardware threads of a description in order, so the whole answer is known. */
 static void lists_cores_node_by_node(void **state)
 {
@@ -212,6 +254,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_described_machines),
+        cmocka_unit_test(groups_processors_by_cache),
+        cmocka_unit_test(second_threads_share_their_cores_cache),
         cmocka_unit_test(lists_cores_node_by_node),
         cmocka_unit_test(counts_a_core_once),
         cmocka_unit_test(reads_described_memory),
