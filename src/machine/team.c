@@ -3,8 +3,8 @@
  * inside the work (barrier) and for the caller who waits for its end.
  *
  * Members whose processors share a last-level cache are a cluster. They count and watch on lines of their
- * own, which never leave that cache until the last of them has come: what crosses from cluster to cluster in a
- * round is one arrival and one opening for each, not one for each member.
+ * own, which never leave that cache until the last of them has come: what crosses from cluster to cluster in
+ * a round is one arrival and one opening for each, not one for each member.
  *
  * A count serves barriers and ends alike, since no member can come to the next meeting before all have
  * left the count of this one: the last to arrive sets it back to zero before a gate is opened. */
