@@ -15,6 +15,7 @@
 #include "server/refusal.h"
 
 #define REQUEST_BYTES    ((size_t)16 << 20) /* of a body at most: a context of 160k tokens is under 1 MiB */
+#define REQUEST_VALUES   400000 /* in a body; the longest context of these models has 163840 positions */
 #define REQUEST_MESSAGES 4096
 #define REQUEST_TOOLS    128 /* OpenAI's limit */
 #define REQUEST_STOPS    32  /* fathom_stop_open()'s */

@@ -287,6 +287,11 @@ static void too_much(void **state)
     static const char last[] = "{\"role\": \"user\", \"content\": \"\"}]}";
     expect_status("{\"a\": ", "[", 100000, "", 400);
     expect_status("{\"messages\": ", "[{\"content\": ", 3000, "", 400);
+    expect_status("{\"a\": [0", ", {}", REQUEST_VALUES / 2 - 8,
+                  "], \"messages\": [{\"role\": \"user\", \"content\": \"\"}]}", 0);
+    expect_status("{\"a\": [0", ", {}", REQUEST_VALUES / 2, "]}", 413);
+    expect_status("{\"messages\": [{\"role\": \"user\", \"content\": \"\\\"", ",", REQUEST_VALUES, "\"}]}",
+                  0);
     expect_status("{\"messages\": [", message, REQUEST_MESSAGES - 1, last, 0);
     expect_status("{\"messages\": [", message, REQUEST_MESSAGES, last, 400);
     expect_status("{\"messages\": [{\"role\": \"user\", \"content\": \"", "0123456789abcdef", 1 << 20,
