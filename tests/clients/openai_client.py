@@ -227,7 +227,7 @@ def check_many(client):
 
 
 def main():
-    client = openai.OpenAI(base_url=sys.argv[1], api_key="any", max_retries=0, timeout=15)
+    client = openai.OpenAI(base_url=sys.argv[1], api_key="any", max_retries=0, timeout=120)
     for name, check in list(globals().items()):
         if name.startswith("check_"):
             print(name, flush=True)

@@ -18,7 +18,7 @@ start_server() { # more options
     "$FATHOM" forge --preset tiny -o "$work/tiny.gguf" >"$work/log" 2>&1
     "$FATHOM" serve -m "$work/tiny.gguf" --port 0 -t 2 "$@" >>"$work/log" 2>&1 &
     server=$!
-    for _ in $(seq 400); do
+    for _ in $(seq 2400); do # two minutes, for emulators
         url=$(sed -n 's/^listening on //p' "$work/log")
         [ -z "$url" ] || return 0
         kill -0 $server || break
