@@ -147,8 +147,9 @@ SONAME  := libfathom.so.$(firstword $(subst ., ,$(VERSION)))
 all: $(PROGRAM) $(BUILD)/libfathom.a $(BUILD)/$(SHARED) ## the program and both libraries
 
 # What the program looks for beside itself, or once it is installed in share/fathom.
-SHIPPED := $(notdir $(wildcard models/minnow.gguf))
+SHIPPED := $(notdir $(wildcard models/minnow.*))
 $(PROGRAM): | $(SHIPPED:%=$(BUILD)/%)
+all test-programs: $(SHIPPED:%=$(BUILD)/%)
 $(SHIPPED:%=$(BUILD)/%): $(BUILD)/%: models/%
 	@mkdir -p $(@D)
 	@ln -sf $(abspath $<) $@
@@ -229,14 +230,11 @@ $(CLIENTS)/made: tests/clients/requirements.txt
 # ---- the main job, from a clean checkout
 
 .PHONY: demo
-demo: $(BUILD)/demo/tiny.gguf ## build, forge a tiny model and let it speak
+demo: all ## build, talk with the small model that ships, and say how to get DeepSeek-R1
 	@echo
-	@echo "A tiny model built like DeepSeek-R1 speaks. Its weights are random, so what it says is babble:"
-	$(PROGRAM) run -m $< -p 'The depth of the sea is' -n 48 --seed 1
-
-$(BUILD)/demo/tiny.gguf: $(PROGRAM)
-	@mkdir -p $(@D)
-	$(PROGRAM) forge --preset tiny -o $@
+	@printf '%s\n' 'Count from one to ten in French.' 'Now give pronunciation tips.' | $(PROGRAM) chat --temp 0
+	@echo
+	@$(PROGRAM) plan --suggest
 
 # ---- installation
 

@@ -340,9 +340,11 @@ static bool open_room(struct room *room, const struct chat *settings, struct err
 int command_chat(int argc, char **argv)
 {
     struct chat settings = {.n_tokens = UINT64_MAX, .sampling = sampling_defaults()};
+    settings.sampling.temperature = SAMPLING_BY_MODEL;
     int status;
     if (!command_begin(argc, argv, &settings, &status))
         return status;
+    sampling_settle(&settings.sampling, &settings.source);
     struct buffer path = {0};
     struct error err;
     struct fathom_error reason;

@@ -15,7 +15,7 @@
 
 #define DEFAULT_ENDPOINT    "https://huggingface.co"
 #define DEFAULT_CONNECTIONS 8
-#define DEFAULT_RETRIES     8 /* the last after half a minute: two minutes without a sign of life */
+#define DEFAULT_RETRIES     8 /* with pauses that double, a minute without a byte */
 
 struct pull {
     const char *name, *folder, *include, *endpoint;
@@ -83,18 +83,21 @@ struct errand {
 
 /* ---- what is wanted ---- */
 
+static size_t count_chosen(const struct repository_files *files)
+{
+    size_t n_chosen = 0;
+    for (size_t i = 0; i < files->n_items; i++)
+        n_chosen += files->items[i].chosen;
+    return n_chosen;
+}
+
 static bool choose(struct errand *errand, struct error *err)
 {
     struct repository_files *files = &errand->files;
     const char *quant = errand->repository.quant, *include = errand->settings->include;
-    size_t n = repository_choose(files, quant, include);
-    if (n == 1 || (n > 0 && include != NULL && quant == NULL))
+    size_t n = repository_choose(files, quant, include), n_chosen = count_chosen(files);
+    if (include != NULL ? n_chosen > 0 : n == 1)
         return include != NULL || repository_is_whole(files, err) || fail_in(err, errand->repository.name);
-    bool found = false;
-    for (size_t i = 0; include != NULL && i < files->n_items; i++)
-        found = found || files->items[i].chosen;
-    if (found)
-        return true;
     struct buffer table = {0};
     repository_table(files, &table);
     fputs(buffer_text(&table), stderr);
@@ -138,10 +141,7 @@ static bool adopt(struct errand *errand, const struct repository_file *file, str
 static bool open_downloads(struct errand *errand, struct error *err)
 {
     struct repository_files *files = &errand->files;
-    size_t n_chosen = 0;
-    for (size_t i = 0; i < files->n_items; i++)
-        n_chosen += files->items[i].chosen;
-    errand->downloads = memory_allocate(n_chosen, sizeof *errand->downloads, "downloads", err);
+    errand->downloads = memory_allocate(count_chosen(files), sizeof *errand->downloads, "downloads", err);
     if (errand->downloads == NULL)
         return false;
     for (size_t i = 0; i < files->n_items; i++) {

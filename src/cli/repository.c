@@ -238,7 +238,7 @@ static size_t choose_models(struct repository_files *files, const char *quant, b
 
 size_t repository_choose(struct repository_files *files, const char *quant, const char *include)
 {
-    size_t n_models = 0, n_files = 0;
+    size_t n_models = 0;
     for (size_t i = 0; i < files->n_items; i++)
         files->items[i].chosen = quant == NULL && include != NULL;
     if (quant != NULL || include == NULL)
@@ -250,9 +250,8 @@ size_t repository_choose(struct repository_files *files, const char *quant, cons
     for (size_t i = 0; include != NULL && i < files->n_items; i++) {
         struct repository_file *file = &files->items[i];
         file->chosen = file->chosen && fnmatch(include, file->path, 0) == 0;
-        n_files += file->chosen;
     }
-    return include == NULL || n_models > 1 ? n_models : n_files;
+    return n_models;
 }
 
 bool repository_is_whole(const struct repository_files *files, struct error *err)

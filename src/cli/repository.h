@@ -42,7 +42,7 @@ void repository_release(struct repository_files *files);
 /* Chooses the files of the one model that `quant` names: in any case, a whole part between '-', '.' or '/' of
  * its path; or without it the only model there is. `include`, a pattern of the shell's over paths, keeps
  * those that match it, and without `quant` chooses files of every kind. NULL: not given. Returns how many
- * models, or with `include` alone files, were meant: 1 is success where there is no `include`. */
+ * models were meant, before `include`: one is what is wanted. With `include` alone none are. */
 size_t repository_choose(struct repository_files *files, const char *quant, const char *include);
 /* The chosen model's shards are all there. */
 bool repository_is_whole(const struct repository_files *files, struct error *err);

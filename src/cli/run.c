@@ -323,9 +323,11 @@ static int check(const struct run *settings, const char *command)
 int command_run(int argc, char **argv)
 {
     struct run settings = {.n_tokens = NO_LIMIT, .sampling = sampling_defaults()};
+    settings.sampling.temperature = SAMPLING_BY_MODEL;
     int status;
     if (!command_begin(argc, argv, &settings, &status))
         return status;
+    sampling_settle(&settings.sampling, &settings.source);
     status = check(&settings, argv[0]);
     if (status != STATUS_DONE)
         return status;

@@ -220,7 +220,8 @@ const struct option_choice think_choices[] = {
 
 const struct option sampling_options[] = {
     {"temp", 0, "T", INTO_NUMBER(struct sampling, temperature), .high = 100,
-     .help = "how bold the choice of tokens is; 0 takes the likeliest each time; by default 0.6"},
+     .help = "how bold the choice of tokens is; 0 takes the likeliest each time; by default 0.6, and 0 for "
+             "Minnow"},
     {"top-p", 0, "P", INTO_NUMBER(struct sampling, top_p), .high = 1,
      .help = "choose among the likeliest tokens that together have probability P; by default 0.95"},
     {"top-k", 0, "K", INTO_COUNT(struct sampling, top_k), .high = UINT32_MAX,
@@ -245,6 +246,12 @@ static uint64_t new_seed(void)
 struct sampling sampling_defaults(void)
 {
     return (struct sampling){.temperature = R1_TEMPERATURE, .top_p = R1_TOP_P, .seed = new_seed()};
+}
+
+void sampling_settle(struct sampling *sampling, const struct source *source)
+{
+    if (isnan(sampling->temperature))
+        sampling->temperature = source->model == NULL && source->name == NULL ? 0 : R1_TEMPERATURE;
 }
 
 struct fathom_sampling sampling_options_of(const struct sampling *sampling)

@@ -3,6 +3,7 @@
 #ifndef FATHOM_CLI_SETUP_H
 #define FATHOM_CLI_SETUP_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -63,6 +64,10 @@ struct sampling sampling_defaults(void);                                     /* 
 struct fathom_sampling sampling_options_of(const struct sampling *sampling); /* as the library takes them */
 struct fathom_sampler *sampling_open(const struct sampling *sampling, uint32_t n_vocabulary,
                                      struct fathom_error *err);
+/* Where --temp is not given: 0 for the model that ships, which is small and was measured so; R1's for others.
+ * `sampling` came from sampling_defaults(), with a temperature of SAMPLING_BY_MODEL. */
+#define SAMPLING_BY_MODEL NAN
+void sampling_settle(struct sampling *sampling, const struct source *source);
 /* What is in use, on standard error. */
 void sampling_say(const struct sampling *sampling, uint32_t n_context);
 

@@ -57,6 +57,7 @@ const struct help verify_help = {
 /* What is known in the end. */
 struct verdict {
     bool file_whole, file_sound, machine_checked, machine_sound;
+    bool never_right; /* no way of computing gave the known logits */
 };
 
 /* A line of the page, on the screen at once: what follows may take an hour. */
@@ -163,9 +164,10 @@ static bool check_machine(const char *path, struct verdict *verdict, struct erro
     if (!ok || !say(err, "machine", "%u thread%s; %zu rows of known logits of %s", findings.n_threads,
                     findings.n_threads == 1 ? "" : "s", n_rows, path))
         return false;
-    verdict->machine_checked = verdict->machine_sound = true;
+    verdict->machine_checked = verdict->machine_sound = verdict->never_right = true;
     for (size_t i = 0; i < findings.n_ways; i++) {
         verdict->machine_sound = verdict->machine_sound && way_is_right(&findings.ways[i]);
+        verdict->never_right = verdict->never_right && !way_is_right(&findings.ways[i]);
         if (!say_way(&findings.ways[i], err))
             return false;
     }
@@ -196,14 +198,17 @@ static bool say_verdict(const struct verdict *verdict, struct error *err)
                     machine);
     if (!verdict->file_sound)
         return fail(err, "verdict: the file is damaged; fetch it again%s", machine);
+    if (wrong_machine && verdict->never_right)
+        return fail(
+            err, "verdict: the file is sound, and nothing gives its known logits, not even --exact: they are "
+                 "of another model, or this program was built wrong");
     if (wrong_machine)
         return fail(err,
                     "verdict: the file is sound, and this machine computes wrongly: keep off what is WRONG "
                     "above by --isa, and please report it with the page of 'fathom plan'");
     if (!verdict->machine_checked)
         return say(err, "verdict",
-                   "the file is sound; this machine was not checked, since Minnow's known logits "
-                   "are not installed");
+                   "the file is sound; this machine was not checked (no known logits are here)");
     return say(err, "verdict", "the file is sound, and this machine computes rightly");
 }
 

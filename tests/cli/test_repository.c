@@ -76,7 +76,7 @@ static void test_chooses(void **state)
     assert_int_equal(repository_choose(&files, "Q4_K", NULL), 0);
     assert_int_equal(repository_choose(&files, "R1", NULL), 4);
     assert_int_equal(repository_choose(&files, "Q2", NULL), 0);
-    assert_int_equal(repository_choose(&files, NULL, "*.md"), 1);
+    assert_int_equal(repository_choose(&files, NULL, "*.md"), 0);
     assert_string_equal(first_chosen(&files), "README.md");
     assert_int_equal(repository_choose(&files, "UD-Q2_K_XL", "*-00002-*"), 1);
     assert_non_null(strstr(first_chosen(&files), "00002-of"));

@@ -29,11 +29,15 @@ damaged() { # what the page says, what the verdict says
     expect_err "fathom verify: verdict: $2"
     [ "$(wc -l <"$err")" = 1 ] || wrong "expected one line on standard error"
 }
-unsure="the file is sound; this machine was not checked, since Minnow's known logits are not installed"
+unsure="the file is sound; this machine was not checked (no known logits are here)"
 
-# The model that ships may be there or not; here it is not.
-mkdir "$work/bin"
+# The model that ships, where the program was built with it; from here on there is none.
 case $(head -c 2 "$FATHOM") in '#!') exit 77 ;; esac # wrapped: it may find the real program's
+if [ -e "$(dirname "$FATHOM")/minnow.logits.f32" ]; then
+    run verify
+    sound "the file is sound, and this machine computes rightly"
+fi
+mkdir "$work/bin"
 cp "$FATHOM" "$work/bin/fathom"
 FATHOM=$work/bin/fathom
 run verify
@@ -67,10 +71,16 @@ sound "the file is sound, and this machine computes rightly"
 found "model        $work/bin/minnow.gguf"
 rm "$work"/bin/minnow.*
 
+# One of 16384 is another: too little for int8 activations to tell, and far too much for --exact.
+patch_file "$work/model.logits.f32" 0 '\000\000\000\000'
+run verify -m "$model"
+damaged "  exact      WRONG   error" "the file is sound, and this machine computes wrongly"
+found "  generic    right   error"
+
 # Logits that come out otherwise: 1e30 in the first place, and no number in the last.
 patch_file "$work/model.logits.f32" 0 '\362\111\361\160'
 run verify -m "$model"
-damaged "  generic    WRONG   error" "the file is sound, and this machine computes wrongly"
+damaged "  generic    WRONG   error" "the file is sound, and nothing gives its known logits"
 head -c 1000 "$stem.logits.f32" >"$work/model.logits.f32"
 run verify -m "$model"
 expect_status 1
