@@ -17,18 +17,18 @@ struct masks {
     uint64_t of[MOST_VECTORS]; /* for each vector: bit i says that value i is negative */
 };
 
-/* Two entries of a book, side by side. */
-INLINE __m128i look_up_two(const uint64_t *book, uint64_t first, uint64_t second)
+/* Four entries of a book, side by side: loads that spread an entry over a vector and keep one place of it. */
+INLINE __m256i look_up_four(const uint64_t *book, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-    __m128d low = _mm_load_sd((const double *)(const void *)(book + first));
-    return _mm_castpd_si128(_mm_loadh_pd(low, (const double *)(const void *)(book + second)));
+    __m256i v = _mm256_zextsi128_si256(_mm_loadl_epi64((const __m128i *)(const void *)(book + a)));
+    v = _mm256_mask_broadcastq_epi64(v, 2, _mm_loadl_epi64((const __m128i *)(const void *)(book + b)));
+    v = _mm256_mask_broadcastq_epi64(v, 4, _mm_loadl_epi64((const __m128i *)(const void *)(book + c)));
+    return _mm256_mask_broadcastq_epi64(v, 8, _mm_loadl_epi64((const __m128i *)(const void *)(book + d)));
 }
 
-INLINE __m512i join_four(const __m128i part[4])
+INLINE __m512i join_two(const __m256i part[2])
 {
-    __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(part[0]), part[1], 1);
-    __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(part[2]), part[3], 1);
-    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(part[0]), part[1], 1);
 }
 
 /* The code at `place` of a word that holds four, of 16 bits each. Words stay in general registers: codes
@@ -41,16 +41,17 @@ INLINE uint64_t code_at(uint64_t word, int place)
 /* All eights of a span, four codes a word, in the order EIGHTS_32. */
 INLINE void look_up_32(const uint64_t *book, const uint64_t words[8], __m512i values[MOST_VECTORS])
 {
-    __m128i part[MOST_VECTORS][4];
+    __m256i part[MOST_VECTORS][2];
     UNROLL
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 2; i++) {
         UNROLL
         for (int v = 0; v < MOST_VECTORS; v++)
-            part[v][i] = look_up_two(book, code_at(words[2 * i], v), code_at(words[2 * i + 1], v));
+            part[v][i] = look_up_four(book, code_at(words[4 * i], v), code_at(words[4 * i + 1], v),
+                                      code_at(words[4 * i + 2], v), code_at(words[4 * i + 3], v));
     }
     UNROLL
     for (int v = 0; v < MOST_VECTORS; v++)
-        values[v] = join_four(part[v]);
+        values[v] = join_two(part[v]);
 }
 
 /* The same in the order EIGHTS_16. */
@@ -58,15 +59,17 @@ INLINE void look_up_16(const uint64_t *book, const uint64_t words[8], __m512i va
 {
     UNROLL
     for (int half = 0; half < 2; half++) {
-        __m128i part[2][4];
+        __m256i part[2][2];
         UNROLL
-        for (int i = 0; i < 4; i++) {
-            uint64_t word = words[4 * half + i];
-            part[0][i] = look_up_two(book, code_at(word, 0), code_at(word, 2));
-            part[1][i] = look_up_two(book, code_at(word, 1), code_at(word, 3));
+        for (int i = 0; i < 2; i++) {
+            uint64_t first = words[4 * half + 2 * i], second = words[4 * half + 2 * i + 1];
+            part[0][i] = look_up_four(book, code_at(first, 0), code_at(first, 2), code_at(second, 0),
+                                      code_at(second, 2));
+            part[1][i] = look_up_four(book, code_at(first, 1), code_at(first, 3), code_at(second, 1),
+                                      code_at(second, 3));
         }
-        values[2 * half] = join_four(part[0]);
-        values[2 * half + 1] = join_four(part[1]);
+        values[2 * half] = join_two(part[0]);
+        values[2 * half + 1] = join_two(part[1]);
     }
 }
 
@@ -74,6 +77,13 @@ INLINE void look_up_16(const uint64_t *book, const uint64_t words[8], __m512i va
 INLINE uint64_t spread_bytes(const uint8_t *at)
 {
     return _pdep_u64(load_u32(at), 0x00FF00FF00FF00FF);
+}
+
+INLINE __m512i join_four(const __m128i part[4])
+{
+    __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(part[0]), part[1], 1);
+    __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(part[2]), part[3], 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
 }
 
 /* All eights of a span from a book of fours; `codes` are 64 bytes, and a bit above each. Order EIGHTS_32. */
