@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What Minnow knows about Fathom: one short answer to each question, however it is asked."""
+from phrasing import question, sections
+
+FACTS = sections("facts")      # below each subject the answer, then ways to ask
+QUESTIONS = sections("questions")
+UNKNOWN = "I do not know that one. `fathom help` lists the commands, and `fathom help COMMAND` explains one."
+USUAL = ["what Fathom is", "Minnow", "the commands", "fathom plan", "the models it runs", "the size of R1",
+         "the GPU"]
+LETTERS = "bcdfglmnprstvz", "aeiou"
+
+
+def unknown(rng):
+    """Commands and options that do not exist."""
+    name = "".join(rng.choice(LETTERS[i % 2]) for i in range(rng.randint(4, 8)))
+    message = question(rng, rng.choice(QUESTIONS["unknown"]), slips=False, x=name)
+    return message, "I do not know this one.", UNKNOWN
+
+
+def fact(rng):
+    if rng.random() < 0.02:
+        return unknown(rng)
+    subject = rng.choice(USUAL if rng.random() < 0.15 else list(FACTS))
+    answer, *patterns = FACTS[subject]
+    pattern = rng.choice(patterns)
+    if rng.random() < 0.06:
+        pattern = rng.choice(QUESTIONS["openings"]) + " " + pattern
+    return question(rng, pattern), f"The question is about {subject}.", answer

@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counting and sums, with numbers from 0 to 30. Each maker returns (message, reasoning, answer)."""
+from phrasing import question, request, sections
+
+WORDS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+         "sixteen seventeen eighteen nineteen twenty").split()
+WORDS += ["twenty-" + WORDS[i] for i in range(1, 10)] + ["thirty"]
+STEP_WORDS = {2: ["twos", "2", "two", "2s", "2's"], 3: ["threes", "3", "three", "3s"],
+              5: ["fives", "5", "five", "5s", "5's"], 10: ["tens", "10", "ten", "10s"]}
+USUAL_COUNTS = [(1, 10), (1, 5), (0, 10), (1, 20), (10, 20), (1, 3), (5, 15), (20, 30)]
+LIMIT = 30
+PHRASES = sections("counting")
+
+
+def choose(rng, title):
+    return rng.choice(PHRASES[title])
+
+
+def row(numbers):
+    return ", ".join(map(str, numbers))
+
+
+def spelled(rng, *values):
+    """The numbers as digits or, all of them, as words."""
+    if rng.random() < 0.38:
+        return [WORDS[v] if rng.random() < 0.9 else WORDS[v].replace("-", " ") for v in values]
+    return [str(v) for v in values]
+
+
+def count(rng):
+    kind = rng.random()
+    if kind < 0.12:
+        return count_down_from(rng)
+    step = rng.choice([2, 2, 3, 5, 5, 10]) if kind < 0.34 else 1
+    if step > 1:
+        first = rng.choice([0, 0, step, step, rng.randrange(0, 11)])
+        last = first + step * rng.randint(2, max(2, min(10, (LIMIT - first) // step)))
+        if last > LIMIT:
+            first, last = 0, LIMIT // step * step
+        message = count_by(rng, first, last, step)
+    else:
+        if rng.random() < 0.5:
+            first, last = rng.choice([*USUAL_COUNTS, (1, rng.randint(3, LIMIT))])
+        else:
+            first = rng.randint(0, LIMIT - 2)
+            last = rng.randint(first + 2, min(LIMIT, first + 20))
+        message = count_up(rng, first, last)
+    if step == 1 and rng.random() < 0.35:
+        first, last = last, first
+        a, b = spelled(rng, first, last)
+        message = request(rng, choose(rng, "count down"), a=a, b=b)
+    return counted(message, first, last, step)
+
+
+def counted(message, first, last, step):
+    direction = "up" if last > first else "down"
+    steps = "one at a time" if step == 1 else f"in steps of {step}"
+    numbers = range(first, last + 1, step) if last > first else range(first, last - 1, -step)
+    return message, f"Count {direction} from {first} to {last}, {steps}.", row(numbers) + "."
+
+
+def count_down_from(rng):
+    first = rng.choice([10, 10, 5, 3, 20, rng.randint(3, 30)])
+    a, = spelled(rng, first)
+    return counted(request(rng, choose(rng, "countdown from"), a=a), first, 0, 1)
+
+
+def count_up(rng, first, last):
+    a, b = spelled(rng, first, last)
+    if first == 1 and rng.random() < 0.5:
+        return request(rng, choose(rng, "count to"), b=b)
+    return request(rng, choose(rng, "count up"), a=a, b=b)
+
+
+def count_by(rng, first, last, step):
+    a, b = spelled(rng, first, last)
+    if step == 2 and rng.random() < 0.3:
+        return request(rng, choose(rng, "parity"), a=a, b=b, p="odd" if first % 2 else "even")
+    if first in (0, step) and rng.random() < 0.3 and first == step:
+        return request(rng, choose(rng, "count by to"), b=b, s=rng.choice(STEP_WORDS[step]))
+    return request(rng, choose(rng, "count by"), a=a, b=b, s=rng.choice(STEP_WORDS[step]))
+
+
+def neighbour(rng):
+    """The number after, before, between, or next in a row."""
+    kind = rng.random()
+    if kind < 0.1:
+        return next_in_row(rng)
+    if kind < 0.2:
+        value = rng.randint(1, LIMIT - 1)
+        below, above = value - 1, value + 1
+        a, b = spelled(rng, below, above)
+        message = question(rng, choose(rng, "between"), a=a, b=b)
+        return message, f"{below}, {value}, {above}.", f"Between {below} and {above} comes {value}."
+    if kind < 0.72:
+        value = rng.randint(0, LIMIT - 1)
+        a, = spelled(rng, value)
+        message = question(rng, choose(rng, "after"), a=a)
+        return message, f"{value}, {value + 1}.", f"After {value} comes {value + 1}."
+    value = rng.randint(1, LIMIT)
+    a, = spelled(rng, value)
+    message = question(rng, choose(rng, "before"), a=a)
+    return message, f"{value - 1}, {value}.", f"Before {value} comes {value - 1}."
+
+
+def next_in_row(rng):
+    first, step = rng.randint(0, 12), rng.choice([1, 1, 2, 5])
+    shown = [first + i * step for i in range(rng.randint(2, 4))]
+    last = shown[-1]
+    message = question(rng, choose(rng, "next in row"), r=row(shown))
+    return message, f"Steps of {step}: {last} + {step} = {last + step}.", f"Next comes {last + step}."
+
+
+def people(rng):
+    """Who and what a sum in words speaks of."""
+    who, who2 = rng.sample(PHRASES["names"], 2)
+    return {"who": who, "who2": who2, "things": choose(rng, "objects")}
+
+
+def add(rng):
+    most = 9 if rng.random() < 0.4 else LIMIT       # sums of digits are what larger ones are made of
+    left, right = rng.randint(0, most), rng.randint(0, most)
+    a, b = spelled(rng, left, right)
+    ones = left % 10 + right % 10
+    carry = ones // 10
+    reasoning = f"{left} + {right}. Ones: {left % 10} + {right % 10} = {ones}."
+    if left > 9 or right > 9:
+        tens = " + ".join(map(str, [left // 10, right // 10] + [1] * carry))
+        reasoning += f" Tens: {tens} = {left // 10 + right // 10 + carry}."
+    message = question(rng, choose(rng, "add"), slips=False, a=a, b=b, **people(rng))
+    return message, reasoning, f"{left} + {right} = {left + right}."
+
+
+def subtract(rng):
+    left, right = rng.randint(0, LIMIT), rng.randint(0, LIMIT)
+    if rng.random() < 0.4:
+        right = rng.randint(0, 9)
+        left = right + rng.randint(0, 9)
+    if left < right and rng.random() < 0.93:
+        left, right = right, left
+    a, b = spelled(rng, left, right)
+    message = question(rng, choose(rng, "subtract"), slips=False, a=a, b=b, **people(rng))
+    if left < right:
+        answer = f"{left} - {right} is less than zero, and I only know numbers from zero on."
+        return message, f"{left} - {right}. {left} is less than {right}.", answer
+    borrow = left % 10 < right % 10
+    ones = left % 10 + 10 * borrow
+    reasoning = f"{left} - {right}. Ones: {ones} - {right % 10} = {ones - right % 10}."
+    if left > 9:
+        tens = " - ".join(map(str, [left // 10, right // 10] + [1] * borrow))
+        reasoning += f" Tens: {tens} = {left // 10 - right // 10 - borrow}."
+    return message, reasoning, f"{left} - {right} = {left - right}."
+
+
+def drill(rng):
+    """Several small sums at once."""
+    sums, results = [], []
+    for _ in range(rng.randint(2, 4)):
+        left, right = rng.randint(0, 9), rng.randint(0, 9)
+        if rng.random() < 0.5:
+            left = left + 10 if left < right else left
+            sums.append(f"{left} - {right}")
+            results.append(left - right)
+        else:
+            sums.append(f"{left} + {right}")
+            results.append(left + right)
+    message = question(rng, choose(rng, "drill"), slips=False, r=", ".join(sums))
+    return message, "Several sums, one by one.", ", ".join(f"{s} = {r}" for s, r in zip(sums, results)) + "."
+
+
+def neighbours(rng):
+    """The numbers after, or before, several ones."""
+    values = [rng.randint(1, LIMIT - 1) for _ in range(rng.randint(2, 3))]
+    title, step = rng.choice([("several after", 1), ("several before", -1)])
+    message = question(rng, choose(rng, title), slips=False, r=row(values))
+    said = "Before" if step < 0 else "After"
+    answer = ", ".join(f"{said.lower()} {v} comes {v + step}" for v in values) + "."
+    return message, f"{said} each one.", answer

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Muon for matrices, Adam for the rest.
+
+Muon (Keller Jordan, 2024) makes each update of a matrix nearly orthogonal, by five steps of a Newton-Schulz
+iteration on the momentum.
+"""
+import torch
+
+MOMENTUM = 0.95
+BETAS = (0.9, 0.98)
+SMALL = 1e-10
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)   # coefficients of the same source
+
+
+def orthogonal(update):
+    """update [...][row][column] with all its singular values near one."""
+    a, b, c = NEWTON_SCHULZ
+    x = update.bfloat16()
+    tall = x.shape[-2] > x.shape[-1]
+    if tall:
+        x = x.mT
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(5):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return (x.mT if tall else x).float()
+
+
+class Optimizer:
+    def __init__(self, model):
+        named = list(model.named_parameters())
+        self.matrices = [p for n, p in named if p.ndim >= 2 and not is_vocabulary_or_router(n)]
+        self.others = [p for n, p in named if p.ndim < 2 or is_vocabulary_or_router(n)]
+        self.momenta = [torch.zeros_like(p) for p in self.matrices]
+        self.firsts = [torch.zeros_like(p) for p in self.others]
+        self.seconds = [torch.zeros_like(p) for p in self.others]
+        self.steps = 0
+
+    @torch.no_grad()
+    def step(self, matrix_rate, other_rate):
+        self.steps += 1
+        for p, momentum in zip(self.matrices, self.momenta):
+            momentum.lerp_(p.grad, 1 - MOMENTUM)
+            update = orthogonal(p.grad.lerp(momentum, MOMENTUM))
+            p.add_(update, alpha=-matrix_rate * max(1.0, p.shape[-2] / p.shape[-1]) ** 0.5)
+        for p, first, second in zip(self.others, self.firsts, self.seconds):
+            first.lerp_(p.grad, 1 - BETAS[0])
+            second.lerp_(p.grad.square(), 1 - BETAS[1])
+            mean = first / (1 - BETAS[0] ** self.steps)
+            spread = second / (1 - BETAS[1] ** self.steps)
+            p.addcdiv_(mean, spread.sqrt() + SMALL, value=-other_rate)
+
+    def state(self):
+        return {"momenta": self.momenta, "firsts": self.firsts, "seconds": self.seconds, "steps": self.steps}
+
+    def restore(self, state):
+        for name in ("momenta", "firsts", "seconds"):
+            for mine, saved in zip(getattr(self, name), state[name]):
+                mine.copy_(saved)
+        self.steps = state["steps"]
+
+
+def is_vocabulary_or_router(name):
+    return name in ("token_embd", "output") or name.endswith("ffn_gate_inp")

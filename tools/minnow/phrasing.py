@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How people write: patterns with choices, politeness, slips of the keyboard.
+
+A pattern is text with choices in brackets, `[count|say the numbers] from {a} to {b}[| please]`; they nest.
+Slots in braces are filled afterwards, so that what fills them is never taken for a pattern.
+"""
+import pathlib
+import re
+
+PHRASES = pathlib.Path(__file__).with_name("phrases")
+INNERMOST = re.compile(r"\[([^\[\]]*)\]")
+NAMES = {name.lower(): name for name in "I Fathom Minnow DeepSeek GGUF GPU CPU RAM NVMe Python Linux".split()}
+COMMANDS = "run|chat|serve|bench|plan|inspect|tokenize|logits|forge|pull|verify|quantize|help"
+NAME = re.compile(rf"(?<![`\w-])({'|'.join(NAMES)})(?![\w`-])(?! ({COMMANDS}))")
+NEIGHBOURS = dict(zip("aseroptynmlkicvu", "saerpotymnklovci"))
+
+
+def sections(name):
+    """The lines below each `# title` of phrases/NAME.txt. Behind two spaces a line goes on with the last."""
+    found = {}
+    for line in (PHRASES / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("# "):
+            lines = found.setdefault(line[2:], [])
+        elif line.startswith("  "):
+            lines[-1] += line[2:]
+        elif line:
+            lines.append(line)
+    return found
+
+
+MANNERS = sections("manners")
+
+
+def expand(rng, pattern, **slots):
+    """One of the texts that the pattern stands for."""
+    while True:
+        expanded = INNERMOST.sub(lambda m: rng.choice(m.group(1).split("|")), pattern)
+        if expanded == pattern:
+            return expanded.format(**slots) if slots else expanded
+        pattern = expanded
+
+
+def capital(text):
+    return text[:1].upper() + text[1:]
+
+
+def spell_names(text):
+    """fathom -> Fathom and i -> I, but not in `fathom run`."""
+    return NAME.sub(lambda m: NAMES[m.group(1)], text)
+
+
+def slip(rng, text):
+    """The text with one slip in a word: two letters swapped, one left out, doubled, or a neighbouring key."""
+    around = [text[i - 1:i + 2] for i in range(1, len(text) - 2)]
+    places = [i for i, letters in enumerate(around, 1) if letters.isascii() and letters.isalpha()]
+    if not places:
+        return text
+    i = rng.choice(places)
+    return text[:i] + rng.choice([text[i + 1] + text[i] + text[i + 2:], text[i + 1:], text[i] + text[i:],
+                                  NEIGHBOURS.get(text[i], text[i]) + text[i + 1:]])
+
+
+def fill(rng, text):
+    """The text with a word more that says nothing."""
+    words = text.split(" ")
+    words.insert(rng.randint(0, len(words)), rng.choice(MANNERS["fillers"]))
+    return " ".join(words)
+
+
+def dress(rng, text, ending):
+    """Capitals, and the mark at the end, as people have them or not."""
+    style = rng.random()
+    if (style < 0.55 or style > 0.72) and rng.random() < 0.75:
+        text = spell_names(text)
+    if style < 0.55:
+        text = capital(text)
+    elif style < 0.58:
+        text = text.upper()
+    elif style < 0.72:
+        text = text.lower()
+    if text[-1:] not in ".!?:)":
+        marks = [ending, ending, ending, "", "", "!", ending * 2] if style < 0.72 else ["", ending]
+        text += rng.choice(marks)
+    if rng.random() < 0.03:
+        text = rng.choice([" " + text, text + " ", text + "\n"])
+    return text
+
+
+def disturb(rng, text):
+    if rng.random() < 0.06:
+        text = fill(rng, text)
+    if rng.random() < 0.08:
+        text = slip(rng, text)
+    return text
+
+
+def close(text, closing):
+    return text + ("" if closing[0] in ",." else " ") + closing
+
+
+def request(rng, pattern, slips=True, **slots):
+    """Something to do, as a person would write it. Without slips, where they would change the meaning."""
+    text = expand(rng, pattern, **slots)
+    if rng.random() < 0.4:
+        text = f"{rng.choice(MANNERS['openings of requests'])} {text}"
+    if rng.random() < 0.24:
+        text = close(text, rng.choice(MANNERS["closings"]))
+    if slips:
+        text = disturb(rng, text)
+    asks = text.startswith(("can ", "could ", "would ", "will "))
+    return dress(rng, text, "?" if asks and rng.random() < 0.7 else ".")
+
+
+def question(rng, pattern, slips=True, **slots):
+    """Something to know, as a person would ask it."""
+    text = expand(rng, pattern, **slots)
+    if rng.random() < 0.32:
+        text = f"{rng.choice(MANNERS['openings of questions'])} {text}"
+    if rng.random() < 0.08:
+        text = close(text, rng.choice(MANNERS["closings"]))
+    if slips:
+        text = disturb(rng, text)
+    return dress(rng, text, "?")

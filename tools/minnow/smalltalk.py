@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Greetings, thanks, farewells, and who Minnow is."""
+from phrasing import dress, expand, sections, slip
+
+KINDS = sections("smalltalk")      # below the reasoning the answer, then what people say
+PLAIN = sections("plain")           # what most people say
+WEIGHTS = [3, 2, 2, 4, 3]
+STATEMENTS = ("A greeting.", "Thanks.", "A farewell.")
+
+
+def smalltalk(rng):
+    reasoning = rng.choices(list(KINDS), WEIGHTS)[0]
+    answer, *patterns = KINDS[reasoning]
+    text = expand(rng, rng.choice(PLAIN[reasoning] if rng.random() < 0.4 else patterns))
+    if rng.random() < 0.06:
+        text = slip(rng, text)
+    return dress(rng, text, "." if reasoning in STATEMENTS else "?"), reasoning, answer

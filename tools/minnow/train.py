@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains Minnow on conversations generated as it goes.
+
+    torchrun --nproc-per-node 2 train.py --vocabulary vocabulary.json --checkpoint minnow.pt --steps 3000
+
+Each process has one thread and its own conversations; gradients are averaged. The learning rate rises for a
+while, stays, and falls to nothing in the last --cooldown steps. A checkpoint that is there is gone on with:
+its steps count.
+"""
+import argparse
+import dataclasses
+import os
+import random
+import time
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as F
+
+from batch import batch_of
+from model import Geometry, Minnow
+from optimizer import Optimizer
+from vocabulary import Vocabulary
+
+WARMUP = 50
+BALANCE_SPEED = 0.002       # of the router's bias, a step
+MATRIX_RATE, OTHER_RATE = 0.006, 0.0018
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--vocabulary", required=True)
+    parser.add_argument("--checkpoint", required=True)
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--cooldown", type=int, required=True)
+    parser.add_argument("--rows", type=int, default=5, help="rows of a process and step")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=1.0, help="factor of both learning rates")
+    parser.add_argument("--save-every", type=int, default=100)
+    return parser.parse_args()
+
+
+def schedule(step, steps, cooldown):
+    return max(min((step + 1) / WARMUP, 1.0, (steps - step) / cooldown), 0.0)
+
+
+def save(path, model, optimizer, step):
+    state = {"model": model.state_dict(), "geometry": dataclasses.asdict(model.g),
+             "optimizer": optimizer.state(), "step": step}
+    torch.save(state, path + ".new")
+    os.replace(path + ".new", path)
+
+
+def share(model):
+    """Averages the gradients of all processes, and adds up the loads of their experts."""
+    if dist.get_world_size() == 1:
+        return
+    gradients = [p.grad for p in model.parameters()]
+    flat = torch.cat([g.flatten() for g in gradients] + [m.load for m in model.mixtures()])
+    dist.all_reduce(flat)
+    at = 0
+    for g in gradients:
+        g.copy_(flat[at:at + g.numel()].view_as(g) / dist.get_world_size())
+        at += g.numel()
+    for m in model.mixtures():
+        m.load.copy_(flat[at:at + m.load.numel()])
+        at += m.load.numel()
+
+
+def train_step(model, optimizer, batch, scale):
+    ids, positions, targets, mask = batch
+    wanted = targets >= 0
+    with torch.autocast("cpu", torch.bfloat16):
+        logits = model(ids, positions, mask, wanted)
+    loss = F.cross_entropy(logits.float(), targets[wanted])
+    for p in model.parameters():
+        p.grad = None
+    loss.backward()
+    share(model)
+    optimizer.step(MATRIX_RATE * scale, OTHER_RATE * scale)
+    for mixture in model.mixtures():
+        mixture.balance(BALANCE_SPEED * min(scale, 1.0))
+    return loss.item()
+
+
+def main():
+    args = arguments()
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo")
+    rank, started = dist.get_rank(), time.time()
+    torch.manual_seed(args.seed)
+    vocabulary = Vocabulary(args.vocabulary)
+    model = Minnow(Geometry(vocabulary=len(vocabulary.tokens)))
+    optimizer = Optimizer(model)
+    first = 0
+    if os.path.exists(args.checkpoint):
+        saved = torch.load(args.checkpoint)
+        model.load_state_dict(saved["model"])
+        optimizer.restore(saved["optimizer"])
+        first = saved["step"]
+    smooth = None
+    for step in range(first, args.steps):
+        rng = random.Random(f"{args.seed} {step} {rank}")
+        batch = batch_of(vocabulary, rng, args.rows)
+        scale = args.rate * schedule(step, args.steps, args.cooldown)
+        loss = train_step(model, optimizer, batch, scale)
+        smooth = loss if smooth is None else 0.95 * smooth + 0.05 * loss
+        if rank == 0 and (step % 10 == 0 or step + 1 == args.steps):
+            seconds = time.time() - started
+            print(f"step {step}  loss {loss:.4f}  smooth {smooth:.4f}  {seconds:.0f} s", flush=True)
+        if rank == 0 and ((step + 1) % args.save_every == 0 or step + 1 == args.steps):
+            save(args.checkpoint, model, optimizer, step + 1)
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()
