@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* golden_case.h - a small model with tokens and the logits that a float64 reference computed for them:
- * tests/golden/NAME.gguf, NAME.json and NAME.logits.f32. */
+ * STEM.gguf, STEM.json and STEM.logits.f32. */
 #ifndef FATHOM_TESTS_GOLDEN_CASE_H
 #define FATHOM_TESTS_GOLDEN_CASE_H
 
@@ -32,11 +32,11 @@ static inline size_t golden_number(const json_t *object, const char *key)
 }
 
 /* False, with nothing to release, where a file is missing or does not fit. */
-static inline int golden_read(struct golden_case *golden, const char *name)
+static inline int golden_read_at(struct golden_case *golden, const char *stem)
 {
     char path[160];
-    snprintf(golden->path, sizeof golden->path, "tests/golden/%s.gguf", name);
-    snprintf(path, sizeof path, "tests/golden/%s.json", name);
+    snprintf(golden->path, sizeof golden->path, "%s.gguf", stem);
+    snprintf(path, sizeof path, "%s.json", stem);
     json_t *json = json_load_file(path, 0, NULL);
     if (json == NULL)
         return 0;
@@ -50,13 +50,21 @@ static inline int golden_read(struct golden_case *golden, const char *name)
     for (size_t i = 0; i < golden->n_tokens; i++)
         golden->tokens[i] = (uint32_t)json_integer_value(json_array_get(tokens, i));
     json_decref(json);
-    snprintf(path, sizeof path, "tests/golden/%s.logits.f32", name);
+    snprintf(path, sizeof path, "%s.logits.f32", stem);
     FILE *file = fopen(path, "rb");
     size_t n = golden->n_rows * golden->n_vocabulary;
     int whole = file != NULL && fread(golden->logits, sizeof(float), n, file) == n;
     if (file != NULL)
         fclose(file);
     return whole;
+}
+
+/* The same of tests/golden/NAME. */
+static inline int golden_read(struct golden_case *golden, const char *name)
+{
+    char stem[96];
+    snprintf(stem, sizeof stem, "tests/golden/%s", name);
+    return golden_read_at(golden, stem);
 }
 
 static inline void golden_release(struct golden_case *golden)
