@@ -226,6 +226,7 @@ struct fathom_model_options { /* zeroed: all defaults */
     /* What memory is planned for, before anything is loaded: what cannot fit is refused. */
     uint32_t n_context;       /* of a session; 0: the largest power of two that fits, 32768 at most */
     enum fathom_cache cache;  /* of that session */
+    uint32_t n_sessions;      /* that are to be full at once; 0: 1 */
     uint64_t ram_bytes;       /* for the model in all; 0: what is available, less a reserve */
     enum fathom_load load;    /* and exceptions from it: */
     const char *const *place; /* [n_place] rules REGEX=HOME, or files of such; see docs/placement.md */

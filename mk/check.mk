@@ -11,7 +11,7 @@ HEADERS := $(filter %.h,$(filter-out $(foreign),$(C_FILES)))
 
 QUICK_CHECKS := check-layers check-size check-headers check-format
 SLOW_CHECKS := check-gcc check-clang check-address check-threads check-valgrind check-tidy check-cppcheck
-SLOW_CHECKS += check-arm64
+SLOW_CHECKS += check-arm64 check-load
 
 .PHONY: deps-check check check-quick $(SLOW_CHECKS) $(QUICK_CHECKS)
 deps-check: ## install the tools that the checks need
@@ -56,9 +56,14 @@ UNDEFINED := -fsanitize=address,undefined -fno-sanitize-recover=all
 check-address: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	$(call again,address) CFLAGS='-O1 -g1 -fno-omit-frame-pointer $(UNDEFINED)' TIMEOUT=900 test
 
-check-threads: ## tests that use the team of threads, under ThreadSanitizer
+check-load: ## a thousand requests from 64 clients, under the same two
+	$(call again,address) CFLAGS='-O1 -g1 -fno-omit-frame-pointer $(UNDEFINED)' TIMEOUT=900 FATHOM_LOAD=1000 \
+	    TEST_SOURCES=tests/server/test_load.c TEST_SCRIPTS= test
+
+check-threads: ## tests that use the team of threads, and a crowd of clients, under ThreadSanitizer
 	$(call again,threads) CFLAGS='-O1 -g -fsanitize=thread' TIMEOUT=900 \
-	    TEST_SOURCES='$(shell grep -l 'machine/team\.h' tests/*/test_*.c)' TEST_SCRIPTS= test
+	    TEST_SOURCES='tests/server/test_load.c $(shell grep -l 'machine/team\.h' tests/*/test_*.c)' \
+	    TEST_SCRIPTS= test
 
 PARSERS := base gguf text weights
 # Sparse files as large as whole models, which valgrind and qemu have no room to map.

@@ -42,7 +42,8 @@ static const struct option serve_options[] = {
     {"strict-model", 0, NULL, INTO_FLAG(struct serve, strict_model),
      .help = "refuse requests for a model of another name, which are answered by default"},
     {"parallel", 0, "N", INTO_COUNT(struct serve, n_parallel), .low = 1, .high = PARALLEL_MOST,
-     .help = "chats to answer at once, others wait; by default 4"},
+     .help = "chats to answer at once, others wait; by default 2. There is to be memory for as many full "
+             "contexts"},
     {"chores", 0, NULL, INTO_CHOICE(struct serve, chores), .choices = chores_choices,
      .help =
          "what front ends ask beside a chat (titles, tags, autocompletion): auto, the default, knows it and "
@@ -198,7 +199,7 @@ int command_serve(int argc, char **argv)
 {
     struct serve settings = {.host = "127.0.0.1",
                              .port = 8080,
-                             .n_parallel = 4,
+                             .n_parallel = 2,
                              .grace_seconds = 30,
                              .chores = CHORES_AUTO,
                              .sampling = sampling_defaults()};

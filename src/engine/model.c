@@ -96,6 +96,7 @@ static bool make_plan(struct fathom_model *model, const struct fathom_model_opti
                                          .cache = model->cache,
                                          .ram_bytes = options->ram_bytes,
                                          .n_context = options->n_context,
+                                         .n_sessions = options->n_sessions,
                                          .chunk_tokens = (uint32_t)chunk_tokens,
                                          .exact = model->exact};
     bool made = read_rules(&rules, options, err) && plan_make(&model->plan, &request, err);

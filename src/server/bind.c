@@ -10,16 +10,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WAITING_CONNECTIONS 128 /* listen(2): what the kernel accepts for us while we are busy */
+#define SEND_BYTES          131072 /* that the kernel keeps for a client that does not read */
+#define WAITING_CONNECTIONS 128    /* listen(2): what the kernel accepts for us while we are busy */
 
 static int open_socket(const struct addrinfo *address)
 {
     int listener = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    const int yes = 1;
+    const int yes = 1, send_bytes = SEND_BYTES;
     if (listener < 0)
         return -1;
     /* A server that is started again need not wait until the last one's connections are forgotten. */
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes); /* connections inherit it */
     if (bind(listener, address->ai_addr, address->ai_addrlen) == 0 &&
         listen(listener, WAITING_CONNECTIONS) == 0)
         return listener;

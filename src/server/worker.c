@@ -182,6 +182,7 @@ static bool load_model(struct worker *worker)
     struct fathom_error err = {0};
     struct fathom_model_options options = worker->options.model;
     options.progress = (struct fathom_progress){report_loading, worker};
+    options.n_sessions = worker->options.schedule.n_parallel;
     struct fathom_model *model = fathom_model_open(worker->options.path, &options, &err);
     pthread_mutex_lock(&worker->lock);
     worker->model = model;
@@ -190,6 +191,19 @@ static bool load_model(struct worker *worker)
         worker->failure = err;
     pthread_mutex_unlock(&worker->lock);
     return model != NULL;
+}
+
+/* "DeepSeek-R1 is loaded, in 41.2 s: a context of 32768 tokens, 2 chats at once" */
+static void say_loaded(const struct worker *worker, double seconds)
+{
+    const struct schedule_options *options = &worker->options.schedule;
+    struct buffer line = {0};
+    buffer_append_format(&line, "%s is loaded, in %.1f s: a context of %u tokens, %u %s at once",
+                         options->model_id, seconds, fathom_model_info(worker->model).n_planned,
+                         options->n_parallel, options->n_parallel == 1 ? "chat" : "chats");
+    if (options->log.write != NULL)
+        options->log.write(options->log.listener, buffer_text(&line));
+    buffer_release(&line);
 }
 
 /* Chunks of other prompts are never cut to make room for tokens, so a piece leaves room for them. */
@@ -238,8 +252,10 @@ static void work(struct worker *worker)
 static void *run(void *context)
 {
     struct worker *worker = context;
+    const double begun = clock_seconds();
     if (load_model(worker)) {
         open_schedule(worker);
+        say_loaded(worker, clock_seconds() - begun);
         set_phase(worker, WORKER_READY);
         work(worker);
     }

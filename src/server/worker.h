@@ -12,7 +12,7 @@ struct worker;
 
 struct worker_options {
     const char *path;                  /* of the model */
-    struct fathom_model_options model; /* its progress is heard in the worker's thread */
+    struct fathom_model_options model; /* n_sessions is the worker's to set */
     struct schedule_options schedule;  /* n_piece is the worker's to set */
 };
 

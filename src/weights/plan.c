@@ -70,6 +70,7 @@ static void set_sizes(struct planner *planner)
 {
     const struct plan_request *request = planner->request;
     struct plan *plan = planner->plan;
+    plan->n_sessions = request->n_sessions > 0 ? request->n_sessions : 1;
     plan->cache_token_bytes =
         planner->geometry->n_layers * (uint64_t)cache_row_bytes(planner->geometry, request->cache);
     plan->step_bytes =
@@ -154,11 +155,17 @@ static void __attribute__((format(printf, 2, 3))) say_why(struct plan *plan, con
     va_end(arguments);
 }
 
-/* Everything that cannot be dropped, beside a cache of n tokens. */
+/* Of all sessions, with n tokens each. */
+static uint64_t cache_bytes(const struct plan *plan, uint64_t n_context)
+{
+    return plan->cache_token_bytes * n_context * plan->n_sessions;
+}
+
+/* Everything that cannot be dropped, caches of n tokens among it. */
 static uint64_t needed_bytes(const struct plan *plan, uint64_t n_context)
 {
-    return plan->all.home_bytes[HOME_COPY] + plan->all.home_bytes[HOME_LOCK] +
-           plan->cache_token_bytes * n_context + plan->step_bytes + plan->words_bytes;
+    return plan->all.home_bytes[HOME_COPY] + plan->all.home_bytes[HOME_LOCK] + cache_bytes(plan, n_context) +
+           plan->step_bytes + plan->words_bytes;
 }
 
 static void choose_homes(struct planner *planner)
@@ -239,8 +246,7 @@ static uint64_t held_bytes(const struct plan *plan)
 
 static uint64_t tokens_beside(const struct plan *plan, uint64_t other_bytes)
 {
-    return plan->budget_bytes > other_bytes ? (plan->budget_bytes - other_bytes) / plan->cache_token_bytes
-                                            : 0;
+    return plan->budget_bytes > other_bytes ? (plan->budget_bytes - other_bytes) / cache_bytes(plan, 1) : 0;
 }
 
 static uint32_t largest_power(uint64_t n)
@@ -256,9 +262,11 @@ static bool fail_memory(const struct plan *plan, uint32_t n_context, struct erro
 {
     uint64_t kept = plan->all.home_bytes[HOME_COPY] + plan->all.home_bytes[HOME_LOCK];
     uint64_t needed = needed_bytes(plan, n_context);
-    char weights[64] = "", help[96] = "use a smaller --chunk, or make memory free";
+    char weights[64] = "", sessions[16] = "", help[96] = "use a smaller --chunk, or make memory free";
     if (kept > 0)
         snprintf(weights, sizeof weights, "%s of weights, ", amount_bytes(kept).text);
+    if (plan->n_sessions > 1)
+        snprintf(sessions, sizeof sessions, "%u x ", plan->n_sessions);
     if (kept > plan->budget_bytes)
         snprintf(help, sizeof help, "--load map reads from disk what memory does not hold");
     else if (plan->most_context > 0)
@@ -267,9 +275,9 @@ static bool fail_memory(const struct plan *plan, uint32_t n_context, struct erro
     else if (kept > 0)
         snprintf(help, sizeof help, "--load map leaves the weights on disk");
     return fail(err,
-                "needs %s of memory (%s%s of cache for %u tokens, %s of buffers), %s more than the %s "
+                "needs %s of memory (%s%s of cache for %s%u tokens, %s of buffers), %s more than the %s "
                 "that may be used; %s",
-                amount_bytes(needed).text, weights, amount_bytes(plan->cache_token_bytes * n_context).text,
+                amount_bytes(needed).text, weights, amount_bytes(cache_bytes(plan, n_context)).text, sessions,
                 n_context, amount_bytes(plan->step_bytes + plan->words_bytes).text,
                 amount_bytes(needed - plan->budget_bytes).text, amount_bytes(plan->budget_bytes).text, help);
 }
@@ -292,7 +300,7 @@ static bool set_context(struct planner *planner, struct error *err)
     uint32_t least = asked > 0 ? asked : (uint32_t)min_size(most, LEAST_CONTEXT);
     if (plan->most_context < least)
         return fail_memory(plan, least, err);
-    plan->cache_bytes = plan->cache_token_bytes * plan->n_context;
+    plan->cache_bytes = cache_bytes(plan, plan->n_context);
     plan->needed_bytes = needed_bytes(plan, plan->n_context);
     plan->exceeds_memory = plan->mapped_bytes > plan->budget_bytes - plan->needed_bytes;
     plan->drop_source = plan->needed_bytes + plan->all.home_bytes[HOME_COPY] > plan->budget_bytes;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PATIENCE_SECONDS 20
+#define RECEIVE_BYTES    16384
 
 /* ---- the server ---- */
 
@@ -74,6 +75,7 @@ int serving_connect(const struct serving *serving)
     int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(client >= 0);
     setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(client, SOL_SOCKET, SO_RCVBUF, &(int){RECEIVE_BYTES}, sizeof(int)); /* soon full, if unread */
     assert_int_equal(connect(client, (const struct sockaddr *)&address, sizeof address), 0);
     return client;
 }

@@ -293,6 +293,24 @@ static void the_context_grows_with_memory(void **state)
     assert_true(n_different >= 6);
 }
 
+static void several_sessions_share_the_memory(void **state)
+{
+    (void)state;
+    struct plan_machine machine = desktop(256, 0, 0);
+    struct plan_request request = request_on(&machine);
+    request.n_context = 16384;
+    struct plan one = made(&request);
+    request.n_sessions = 3;
+    struct plan three = made(&request);
+    assert_int_equal(three.cache_bytes, 3 * one.cache_bytes);
+    assert_int_equal(three.needed_bytes - one.needed_bytes, 2 * one.cache_bytes);
+    request.n_context = 163840;
+    request.n_sessions = 64;
+    REFUSED(&request, "of cache for 64 x 163840 tokens", "a context of ");
+    plan_release(&three);
+    plan_release(&one);
+}
+
 static void a_short_model_keeps_its_own_context(void **state)
 {
     (void)state;
@@ -411,6 +429,7 @@ int main(void)
         cmocka_unit_test(the_lock_limit_is_known_before),
         cmocka_unit_test(a_budget_replaces_the_reserve),
         cmocka_unit_test(the_context_grows_with_memory),
+        cmocka_unit_test(several_sessions_share_the_memory),
         cmocka_unit_test(a_short_model_keeps_its_own_context),
         cmocka_unit_test(the_first_rule_that_matches_decides),
         cmocka_unit_test(rules_that_decide_nothing_are_refused),
