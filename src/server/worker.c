@@ -70,10 +70,13 @@ static void set_phase(struct worker *worker, enum worker_phase phase)
 
 static void show_schedule(struct worker *worker)
 {
-    worker->n_running = schedule_running(&worker->schedule);
-    worker->n_waiting = schedule_waiting(&worker->schedule);
-    worker->n_held = slots_held(&worker->schedule.slots);
-    worker->n_ahead = slots_ahead(&worker->schedule.slots);
+    const struct schedule *schedule = &worker->schedule;
+    pthread_mutex_lock(&worker->lock);
+    worker->n_running = schedule_running(schedule);
+    worker->n_waiting = schedule_waiting(schedule);
+    worker->n_held = slots_held(&schedule->slots);
+    worker->n_ahead = slots_ahead(&schedule->slots);
+    pthread_mutex_unlock(&worker->lock);
 }
 
 /* ---- what others want ---- */
@@ -114,8 +117,8 @@ static bool go_on_idling(void *context, uint64_t done, uint64_t total)
     return !is_wanted(context);
 }
 
-/* The schedule gets what is new, in the order in which it came. */
-static void empty_inbox(struct worker *worker)
+/* What is new, in the order in which it came. With the lock. */
+static struct job *empty_inbox(struct worker *worker)
 {
     struct job *oldest = NULL;
     while (worker->inbox != NULL) {
@@ -124,6 +127,11 @@ static void empty_inbox(struct worker *worker)
         job->next = oldest;
         oldest = job;
     }
+    return oldest;
+}
+
+static void add_jobs(struct worker *worker, struct job *oldest)
+{
     while (oldest != NULL) {
         struct job *job = oldest;
         oldest = job->next;
@@ -143,22 +151,26 @@ static void wait_a_little(struct worker *worker)
 
 enum order { ORDER_WORK, ORDER_STOP_WAITING, ORDER_STOP };
 
-/* Between two rounds: shows where things stand, takes what is new, and waits where there is nothing to do. */
+/* Between two rounds: waits where there is nothing to do, takes what is new, and shows where things stand. */
 static enum order take_orders(struct worker *worker, enum round last)
 {
     enum order order = ORDER_WORK;
     bool idle = last == ROUND_NOTHING && !schedule_has_idle_work(&worker->schedule);
-    pthread_mutex_lock(&worker->lock);
     show_schedule(worker);
+    pthread_mutex_lock(&worker->lock);
     if (worker->inbox == NULL && last == ROUND_BLOCKED)
         wait_a_little(worker);
     while (idle && worker->inbox == NULL && !worker->stopping)
         pthread_cond_wait(&worker->changed, &worker->lock);
-    empty_inbox(worker);
+    struct job *jobs = empty_inbox(worker);
     if (worker->stopping)
         order =
             last == ROUND_NOTHING || clock_seconds() >= worker->deadline ? ORDER_STOP : ORDER_STOP_WAITING;
     pthread_mutex_unlock(&worker->lock);
+    if (jobs != NULL) {
+        add_jobs(worker, jobs);
+        show_schedule(worker);
+    }
     return order;
 }
 
@@ -224,10 +236,11 @@ static void refuse_all(struct worker *worker)
                 worker->failure.text[0] != '\0' ? worker->failure.text : "the server is stopping");
     schedule_refuse_running(&worker->schedule, &refusal);
     pthread_mutex_lock(&worker->lock);
-    empty_inbox(worker);
+    struct job *jobs = empty_inbox(worker);
     worker->phase = WORKER_STOPPED;
     worker->n_running = worker->n_waiting = 0;
     pthread_mutex_unlock(&worker->lock);
+    add_jobs(worker, jobs);
     schedule_refuse_waiting(&worker->schedule, &refusal);
     eventfd_write(worker->wake, 1);
 }

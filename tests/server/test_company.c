@@ -235,6 +235,71 @@ static void a_chore_leaves_the_chat_where_it_is(void **state)
     serving_stop(&serving);
 }
 
+/* A chore runs where no chat does, and a half-typed line is worth nothing once there is more of it. */
+static void chores_come_after_chats(void **state)
+{
+    (void)state;
+    struct serving serving;
+    start(&serving, LONG, 2);
+    static const char half_typed[] =
+        "{'messages': [{'role': 'user', 'content': '### Task:\\nYou are an autocompletion system.\\n"
+        "<chat_history>\\nx\\n</chat_history>'}], 'max_tokens': 4}";
+    int chat = begin_chat(&serving, 1, "");
+    wait_for_metric(&serving, "fathom_requests_running", 1);
+    int older = serving_connect(&serving), newer = serving_connect(&serving);
+    send_request(older, CHAT, "", half_typed);
+    wait_for_metric(&serving, "fathom_requests_waiting", 1);
+    send_request(newer, CHAT, "", half_typed);
+    char *answer = receive_all(older);
+    assert_has(answer, " 409 ");
+    assert_has(answer, "\"superseded\"");
+    free(answer);
+    wait_for_metric(&serving, "fathom_requests_waiting", 1);
+    assert_true(metric_of(&serving, "fathom_requests_running") == 1);
+    close(chat);
+    answer = receive_all(newer);
+    assert_has(answer, "HTTP/1.1 200");
+    free(answer);
+    close(older);
+    close(newer);
+    serving_stop(&serving);
+}
+
+static void a_chat_goes_before_a_chore_that_runs(void **state)
+{
+    (void)state;
+    struct serving serving;
+    start(&serving, LONG, 1);
+    int chore = serving_connect(&serving);
+    send_request(chore, CHAT, "",
+                 "{'messages': [{'role': 'user', 'content': '" TASK "'}], 'logit_bias': {'1': -100}}");
+    wait_for_metric(&serving, "fathom_requests_running", 1);
+    char *answer = ask_about(&serving, 1, ", 'max_tokens': 4");
+    assert_has(answer, "HTTP/1.1 200");
+    free(answer);
+    wait_for_metric(&serving, "fathom_requests_running", 1); /* the chore */
+    close(chore);
+    wait_for_metric(&serving, "fathom_requests_running", 0);
+    serving_stop(&serving);
+}
+
+/* Those not used for longest go, when all together hold more than was planned for. */
+static void old_conversations_make_room(void **state)
+{
+    (void)state;
+    struct serving serving;
+    start(&serving, 128, 1);
+    for (int i = 0; i < 8; i++)
+        free(ask_about(&serving, i, ", 'max_tokens': 20"));
+    assert_true(metric_of(&serving, "fathom_held_tokens") <= 128);
+    char *last = ask_about(&serving, 7, ", 'max_tokens': 1"), *first = ask_about(&serving, 0, "");
+    assert_true(number_in(last, "cached_tokens") >= number_in(last, "prompt_tokens") - 1);
+    assert_true(number_in(first, "cached_tokens") < number_in(first, "prompt_tokens") - 1);
+    free(last);
+    free(first);
+    serving_stop(&serving);
+}
+
 /* The id of a stream's answer, from its first chunk. */
 static char *id_in(const char *chunks)
 {
@@ -320,6 +385,9 @@ int main(void)
         cmocka_unit_test(a_slow_reader_stalls_nobody),
         cmocka_unit_test(a_second_turn_computes_what_is_new),
         cmocka_unit_test(a_chore_leaves_the_chat_where_it_is),
+        cmocka_unit_test(chores_come_after_chats),
+        cmocka_unit_test(a_chat_goes_before_a_chore_that_runs),
+        cmocka_unit_test(old_conversations_make_room),
         cmocka_unit_test(reasoning_ends_when_the_client_wants_the_answer),
         cmocka_unit_test(answers_may_end_when_the_server_stops),
         cmocka_unit_test(answers_that_take_too_long_are_closed),
