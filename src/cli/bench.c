@@ -140,7 +140,7 @@ static bool begin(const struct bench *bench, struct bench_report *report, struct
 {
     enum isa isa = bench->computation.isa == 0 ? isa_best() : (enum isa)(bench->computation.isa - 1);
     report->cache_name = computation_cache_name(&bench->computation);
-    return bench_machine_read(&report->machine, (uint32_t)bench->computation.n_threads, isa, err) &&
+    return bench_machine_read(&report->machine, (uint32_t)bench->computation.n_threads, isa_used(isa), err) &&
            bench_machine_measure(&report->machine, &report->machine.before, err);
 }
 

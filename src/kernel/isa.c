@@ -109,7 +109,7 @@ enum isa isa_best(void)
     int best = ISA_COUNT - 1;
     while (best > ISA_GENERIC && !isa_available((enum isa)best))
         best--;
-    return (enum isa)best;
+    return isa_used((enum isa)best);
 }
 
 bool kernels_fill(struct kernels *kernels, enum isa highest, struct error *err)
@@ -118,8 +118,15 @@ bool kernels_fill(struct kernels *kernels, enum isa highest, struct error *err)
     if (!isa_available(highest))
         return fail(err, "this processor or system lacks %s (--isa %s)", levels[highest].needs,
                     levels[highest].name);
-    for (int i = ISA_GENERIC; i <= (int)highest; i++)
+    for (int i = ISA_GENERIC; i <= (int)highest; i++) {
+        kernels->isa = (enum isa)i;
         levels[i].fill(kernels);
-    kernels->isa = highest;
+    }
     return true;
+}
+
+enum isa isa_used(enum isa highest)
+{
+    struct kernels kernels;
+    return kernels_fill(&kernels, highest, NULL) ? kernels.isa : highest;
 }

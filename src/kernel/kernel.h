@@ -78,7 +78,9 @@ static inline product_fn *kernels_product(const struct kernels *kernels, enum fo
 const char *isa_name(enum isa isa); /* "generic", "avx2", "avx512", "avx512vbmi", "avx512bf16", "amx" */
 bool isa_by_name(const char *name, enum isa *isa);
 bool isa_available(enum isa isa); /* compiled in, and this processor and system have it */
-enum isa isa_best(void);
+enum isa isa_best(void);          /* the highest that is available, and used */
+/* What a table filled up to `highest` is of: a level that fails its own test leaves it to the one below. */
+enum isa isa_used(enum isa highest);
 /* Fills the table with everything up to `highest`; an unavailable level is an error that names what is
  * missing. */
 bool kernels_fill(struct kernels *kernels, enum isa highest, struct error *err);

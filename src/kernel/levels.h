@@ -3,8 +3,8 @@
  * does better.
  *
  * A fill function may be called only where its level is available; the table is already filled by the
- * levels below. The table's products are functions of one format each, which the lists of formats here
- * write out. */
+ * levels below. One that leaves it so puts their name back. The table's products are functions of one
+ * format each, which the lists of formats here write out. */
 #ifndef FATHOM_KERNEL_LEVELS_H
 #define FATHOM_KERNEL_LEVELS_H
 

@@ -27,11 +27,12 @@ size_t amx_model_multiplied(void)
     return tile_model.n_multiplied;
 }
 
-bool amx_model_is_right(bool takes_signed)
+bool amx_model_is_right(enum amx_fault fault)
 {
-    tile_model.takes_signed = takes_signed;
-    bool right = tiles_are_right(product_q8_0);
-    tile_model.takes_signed = false;
+    tile_model.takes_signed = fault == AMX_TAKES_SIGNED;
+    tile_model.halves_narrow = fault == AMX_HALVES_NARROW;
+    bool right = tiles_are_right(product_q8_0, product_q6_k);
+    tile_model.takes_signed = tile_model.halves_narrow = false;
     return right;
 }
 #else
@@ -46,8 +47,8 @@ size_t amx_model_multiplied(void)
     return 0;
 }
 
-bool amx_model_is_right(bool takes_signed)
+bool amx_model_is_right(enum amx_fault fault)
 {
-    return !takes_signed;
+    return fault == AMX_NO_FAULT;
 }
 #endif

@@ -7,6 +7,9 @@
 
 product_fn *amx_model_product(enum format format); /* NULL: floats, or no x86-64 */
 size_t amx_model_multiplied(void);                 /* tiles, in this process */
-bool amx_model_is_right(bool takes_signed);        /* what the level finds of tiles; these may be wrong */
+
+/* What tiles may get wrong: see tile_model.h. */
+enum amx_fault { AMX_NO_FAULT, AMX_TAKES_SIGNED, AMX_HALVES_NARROW };
+bool amx_model_is_right(enum amx_fault fault); /* what the level finds of such tiles */
 
 #endif

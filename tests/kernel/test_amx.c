@@ -93,8 +93,9 @@ static void test_wrong_tiles_are_found_out(void **state)
     (void)state;
     if (!isa_available(ISA_AVX512))
         skip();
-    assert_true(amx_model_is_right(false));
-    assert_false(amx_model_is_right(true));
+    assert_true(amx_model_is_right(AMX_NO_FAULT));
+    assert_false(amx_model_is_right(AMX_TAKES_SIGNED));
+    assert_false(amx_model_is_right(AMX_HALVES_NARROW));
 }
 
 int main(void)

@@ -27,7 +27,8 @@ struct model_tile {
 struct tile_model {
     struct model_tile tiles[TILE_COUNT];
     size_t n_multiplied; /* instructions */
-    bool takes_signed;   /* a machine that is wrong: the second operand's bytes are signed to it */
+    /* machines that are wrong: the second operand's bytes are signed; of narrow rows half is summed */
+    bool takes_signed, halves_narrow;
 };
 
 /* One thread's tiles, as in the processor. */
@@ -99,11 +100,12 @@ static inline void tile_multiply(int to, int a, int b)
     tile_require(sums->n_rows == left->n_rows, "as many rows of sums as of the first operand");
     tile_require(sums->row_bytes == right->row_bytes, "as many columns of sums as of the second operand");
     tile_require(left->row_bytes == 4 * right->n_rows, "operands of one depth");
+    bool half = tile_model.halves_narrow && left->row_bytes < 32;
     for (size_t m = 0; m < sums->n_rows; m++) {
         for (size_t n = 0; n < sums->row_bytes / 4; n++) {
             int32_t sum;
             memcpy(&sum, &sums->bytes[m][4 * n], sizeof sum);
-            for (size_t byte = 0; byte < left->row_bytes; byte++)
+            for (size_t byte = 0; byte < left->row_bytes >> half; byte++)
                 sum += (int8_t)left->bytes[m][byte] * tile_code(right->bytes[byte / 4][4 * n + byte % 4]);
             memcpy(&sums->bytes[m][4 * n], &sum, sizeof sum);
         }

@@ -12,5 +12,5 @@ EACH_PANEL_FORMAT(AMX_PANEL_PRODUCT)
 
 bool amx_is_right(void)
 {
-    return tiles_are_right(amx_panel_product_q8_0);
+    return tiles_are_right(amx_panel_product_q8_0, amx_panel_product_q6_k);
 }

@@ -173,22 +173,24 @@ INLINE void multiply_panels_in_tiles(const struct panel_format *f, const struct 
 
 /* ---- a proof that the machine does what the model does ---- */
 
-#define PROBE_COLUMNS (2 * BLOCK_SMALL)
+#define PROBE_COLUMNS BLOCK_SUPER
 #define PROBE_TOKENS  (MOST_TOKENS + FEW + 1) /* a whole bundle and another */
 
-/* Bytes that go through every value, signed and not. */
-static void fill_probe(uint8_t weights[PANEL_ROWS][PROBE_COLUMNS / BLOCK_SMALL][sizeof(struct block_q8_0)],
-                       uint8_t *activations, size_t activation_bytes)
+/* One format: its product in tiles, and what it must be. */
+struct tile_probe {
+    product_fn *in_tiles, *in_vectors;
+    size_t block_values, block_bytes, scale_at; /* of a binary16 scale in the block */
+};
+
+/* Bytes that go through every value, signed and not, in blocks of scale 1. */
+static void fill_probe(const struct tile_probe *probe, uint8_t *weights, size_t n_bytes, uint8_t *activations,
+                       size_t activation_bytes)
 {
     uint32_t next = 1;
-    for (size_t row = 0; row < PANEL_ROWS; row++) {
-        for (size_t block = 0; block < PROBE_COLUMNS / BLOCK_SMALL; block++) {
-            struct block_q8_0 *b = (struct block_q8_0 *)weights[row][block];
-            store_u16(b->scale, 0x3C00); /* 1 */
-            for (size_t i = 0; i < BLOCK_SMALL; i++)
-                b->codes[i] = (uint8_t)((next = next * 1664525 + 1013904223) >> 24);
-        }
-    }
+    for (size_t i = 0; i < n_bytes; i++)
+        weights[i] = (uint8_t)((next = next * 1664525 + 1013904223) >> 24);
+    for (size_t at = 0; at < n_bytes; at += probe->block_bytes)
+        store_u16(weights + at + probe->scale_at, 0x3C00);
     for (size_t token = 0; token < PROBE_TOKENS; token++) {
         float x[PROBE_COLUMNS];
         for (size_t i = 0; i < PROBE_COLUMNS; i++)
@@ -197,18 +199,19 @@ static void fill_probe(uint8_t weights[PANEL_ROWS][PROBE_COLUMNS / BLOCK_SMALL][
     }
 }
 
-/* Whether a product of Q8_0 in tiles has the bits of VPDPBUSD: both of the shapes, and every byte. */
-static bool tiles_are_right(product_fn *in_tiles)
+/* Whether a product in tiles has the bits of VPDPBUSD: of whole and last tokens, and every byte. */
+static bool probe_is_right(const struct tile_probe *probe)
 {
-    uint8_t weights[PANEL_ROWS][PROBE_COLUMNS / BLOCK_SMALL][sizeof(struct block_q8_0)];
+    uint8_t weights[PANEL_ROWS * 2 * PROBE_COLUMNS];
     _Alignas(64) uint8_t activations[PROBE_TOKENS * 4 * PROBE_COLUMNS];
     float tiles[PROBE_TOKENS * PANEL_ROWS] = {0}, vectors[PROBE_TOKENS * PANEL_ROWS] = {0};
     size_t activation_bytes = activation_row_bytes(PROBE_COLUMNS);
-    if (activation_bytes > 4 * PROBE_COLUMNS)
+    size_t row_bytes = PROBE_COLUMNS / probe->block_values * probe->block_bytes;
+    if (activation_bytes > 4 * PROBE_COLUMNS || row_bytes > 2 * PROBE_COLUMNS)
         return false;
-    fill_probe(weights, activations, activation_bytes);
+    fill_probe(probe, weights, PANEL_ROWS * row_bytes, activations, activation_bytes);
     struct product p = {.rows = weights,
-                        .row_bytes = sizeof weights[0],
+                        .row_bytes = row_bytes,
                         .n_rows = PANEL_ROWS,
                         .n_columns = PROBE_COLUMNS,
                         .activations = activations,
@@ -216,10 +219,22 @@ static bool tiles_are_right(product_fn *in_tiles)
                         .n_tokens = PROBE_TOKENS,
                         .out = vectors,
                         .out_stride = PANEL_ROWS};
-    avx512_panel_product_q8_0(&p);
+    probe->in_vectors(&p);
     p.out = tiles;
-    in_tiles(&p);
+    probe->in_tiles(&p);
     return memcmp(tiles, vectors, sizeof tiles) == 0;
+}
+
+/* All shapes: Q8_0 has groups of 32 columns, and Q6_K of 16. */
+static bool tiles_are_right(product_fn *q8_0, product_fn *q6_k)
+{
+    const struct tile_probe probes[] = {
+        {q8_0, avx512_panel_product_q8_0, BLOCK_SMALL, sizeof(struct block_q8_0),
+         offsetof(struct block_q8_0, scale)},
+        {q6_k, avx512_panel_product_q6_k, BLOCK_SUPER, sizeof(struct block_q6_k),
+         offsetof(struct block_q6_k, scale)},
+    };
+    return probe_is_right(&probes[0]) && probe_is_right(&probes[1]);
 }
 
 /* Every format with the panels that the levels below fill: X(name in functions, level). */

@@ -59,11 +59,13 @@ void avx512_bf16_fill(struct kernels *kernels)
 }
 
 /* From as many tokens on as panels are taken below: the bits are the same. Tiles that are not what they are
- * taken for (no machine that has them was at hand) stay unused. */
+ * taken for (no machine that has them was at hand) stay unused, and the table is the level's below. */
 void amx_fill(struct kernels *kernels)
 {
-    if (!amx_is_right())
+    if (!amx_is_right()) {
+        kernels->isa = ISA_AVX512_BF16;
         return;
+    }
 #define SET_PANEL_PRODUCT(NAME, name) kernels->panel_product[FORMAT_##NAME] = amx_panel_product_##name;
     EACH_QUANTIZED_FORMAT(SET_PANEL_PRODUCT)
 #undef SET_PANEL_PRODUCT
