@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "cli/amount.h"
@@ -58,6 +59,7 @@ const struct help verify_help = {
 struct verdict {
     bool file_whole, file_sound, machine_checked, machine_sound;
     bool never_right; /* no way of computing gave the known logits */
+    struct file_findings findings;
 };
 
 /* A line of the page, on the screen at once: what follows may take an hour. */
@@ -119,23 +121,23 @@ static bool say_bytes(const struct file_findings *findings, double seconds, stru
 
 static bool check_file(const char *path, struct verdict *verdict, struct error *err)
 {
-    struct file_findings findings;
-    verify_structure(path, &findings);
+    struct file_findings *findings = &verdict->findings;
+    verify_structure(path, findings);
     if (!say(err, "model", "%s", path))
         return false;
-    if (findings.structure.text[0] != '\0')
-        return say(err, "  structure", "%s", findings.structure.text);
-    if (!say(err, "  structure", "%zu tensors of the expected shapes, %s in %zu file%s", findings.n_tensors,
-             amount_bytes(findings.n_bytes).text, findings.n_shards, findings.n_shards == 1 ? "" : "s"))
+    if (findings->structure.text[0] != '\0')
+        return say(err, "  structure", "%s", findings->structure.text);
+    if (!say(err, "  structure", "%zu tensors of the expected shapes, %s in %zu file%s", findings->n_tensors,
+             amount_bytes(findings->n_bytes).text, findings->n_shards, findings->n_shards == 1 ? "" : "s"))
         return false;
     verdict->file_whole = true;
     struct bar bar = bar_begin("reading", BAR_BYTES);
     double begun = bar.begun;
     const struct progress progress = {bar_report, &bar};
-    bool ok = verify_bytes(path, &findings, &progress, err);
+    bool ok = verify_bytes(path, findings, &progress, err);
     bar_end(&bar);
-    verdict->file_sound = ok && file_is_sound(&findings);
-    return ok && say_bytes(&findings, clock_seconds() - begun, err);
+    verdict->file_sound = ok && file_is_sound(findings);
+    return ok && say_bytes(findings, clock_seconds() - begun, err);
 }
 
 /* ---- the machine ---- */
@@ -146,6 +148,10 @@ static bool say_way(const struct way_finding *way, struct error *err)
     snprintf(label, sizeof label, "  %s", way->name);
     const char *bits = way->same_bits ? "the same bits from one thread and from all"
                                       : "OTHER BITS from one thread than from all";
+    if (strcmp(way->used, way->name) != 0)
+        return say(err, label,
+                   "UNUSED  it failed its own test, and %s computes in its place (%s); please report it",
+                   way->used, way_is_right(way) ? "right" : "WRONG");
     if (isnan(way->error))
         return say(err, label, "WRONG   some logits are no numbers");
     return say(err, label, "%s   error %.1e, at most %.1e; %s", way_is_right(way) ? "right" : "WRONG",
@@ -197,7 +203,8 @@ static bool say_verdict(const struct verdict *verdict, struct error *err)
                     "verdict: the file is not whole, or no model of this kind, as said under 'structure'%s",
                     machine);
     if (!verdict->file_sound)
-        return fail(err, "verdict: the file is damaged; fetch it again%s", machine);
+        return fail(err, "verdict: the file is damaged; remove %s and fetch it anew%s",
+                    buffer_text(&verdict->findings.damaged), machine);
     if (wrong_machine && verdict->never_right)
         return fail(
             err, "verdict: the file is sound, and nothing gives its known logits, not even --exact: they are "
@@ -234,6 +241,7 @@ int command_verify(int argc, char **argv)
         if (!ok)
             status = command_failed(argv[0], err.text);
     }
+    file_findings_release(&verdict.findings);
     buffer_release(&path);
     buffer_release(&reference);
     return status;

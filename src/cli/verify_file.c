@@ -184,8 +184,10 @@ static bool compare_sum(struct scan *scan, const struct checksum *known, struct 
 
 static bool scan_shard(struct scan *scan, struct error *err)
 {
+    struct file_findings *findings = scan->findings;
     struct checksum known = checksum_known(scan->shard->path);
     bool is_known = known.text[0] != '\0';
+    uint64_t n_before = findings->n_broken + findings->n_wrong_sums;
     scan->at = 0;
     scan->checksum = is_known ? checksum_begin(err) : NULL;
     scan->descriptor = open(scan->shard->path, O_RDONLY | O_CLOEXEC);
@@ -194,6 +196,9 @@ static bool scan_shard(struct scan *scan, struct error *err)
     if (ok)
         posix_fadvise(scan->descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
     ok = ok && scan_tensors(scan, err) && compare_sum(scan, &known, err);
+    if (ok && findings->n_broken + findings->n_wrong_sums > n_before)
+        buffer_append_format(&findings->damaged, "%s%s", findings->damaged.n_bytes > 0 ? ", " : "",
+                             scan->shard->path);
     if (scan->descriptor >= 0)
         close(scan->descriptor);
     checksum_free(scan->checksum);
@@ -217,6 +222,11 @@ bool verify_bytes(const char *path, struct file_findings *findings, const struct
     memory_free(scan.bytes);
     gguf_close(&file);
     return ok;
+}
+
+void file_findings_release(struct file_findings *findings)
+{
+    buffer_release(&findings->damaged);
 }
 
 bool file_is_sound(const struct file_findings *findings)

@@ -6,7 +6,7 @@
 #ifndef FATHOM_CLI_VERIFY_FILE_H
 #define FATHOM_CLI_VERIFY_FILE_H
 
-#include "base/error.h"
+#include "base/buffer.h"
 #include "base/progress.h"
 
 struct file_findings {
@@ -20,6 +20,7 @@ struct file_findings {
     struct error structure; /* "": every part is there, of the expected shape and in its place */
     struct error first_sum; /* the first wrong one, and the first broken block: "" where there is none */
     struct error first_broken;
+    struct buffer damaged; /* the files that have either: "A, B" */
 };
 
 /* `path`: as gguf_locate() gives it. Shards, shapes and vocabulary: quick. */
@@ -28,5 +29,6 @@ void verify_structure(const char *path, struct file_findings *findings);
 bool verify_bytes(const char *path, struct file_findings *findings, const struct progress *progress,
                   struct error *err);
 bool file_is_sound(const struct file_findings *findings);
+void file_findings_release(struct file_findings *findings);
 
 #endif

@@ -104,11 +104,13 @@ bool verify_machine(const char *path, const struct known_logits *known, struct m
     for (enum isa isa = 0; isa < ISA_COUNT; isa++) {
         if (!isa_available(isa))
             continue;
-        findings->ways[findings->n_ways] = (struct way_finding){.name = isa_name(isa), .bound = FAST_BOUND};
+        findings->ways[findings->n_ways] =
+            (struct way_finding){.name = isa_name(isa), .used = isa_name(isa_used(isa)), .bound = FAST_BOUND};
         if (!try_way(path, (struct computation){.isa = 1 + (int)isa}, known, findings, err))
             return fail_in(err, isa_name(isa));
     }
-    findings->ways[findings->n_ways] = (struct way_finding){.name = "exact", .bound = EXACT_BOUND};
+    findings->ways[findings->n_ways] =
+        (struct way_finding){.name = "exact", .used = "exact", .bound = EXACT_BOUND};
     return try_way(path, (struct computation){.exact = true}, known, findings, err) || fail_in(err, "exact");
 }
 

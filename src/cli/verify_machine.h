@@ -9,6 +9,7 @@
 
 struct way_finding {
     const char *name; /* "avx2"; "exact" for decoded weights and float activations */
+    const char *used; /* the same, or the level that computes in its place, since it failed its own test */
     double error;     /* squared, over the squared logits, all rows together; not a number: some were none */
     double bound;
     bool same_bits; /* for one thread and for all */

@@ -92,7 +92,7 @@ offset=$(offset_of token_embd.weight)
 (cd "$work" && sha256sum model.gguf >model.gguf.sha256)
 patch_file "$model" $((offset + 3)) '\125'
 run verify -m "$model"
-damaged "model.gguf: has SHA-256 " "the file is damaged; fetch it again"
+damaged "model.gguf: has SHA-256 " "the file is damaged; remove $model and fetch it anew"
 fresh
 patch_file "$model" "$((offset + 18))" '\000\174'
 patch_file "$model" "$((offset + 72))" '\001\374'
