@@ -112,17 +112,6 @@ bool repository_add_folder(struct repository_files *files, const char *folder, s
     return add_below(files, folder, "", 0, err) || fail_in(err, folder);
 }
 
-static int compare_paths(const void *a, const void *b)
-{
-    return strcmp(((const struct repository_file *)a)->path, ((const struct repository_file *)b)->path);
-}
-
-void repository_sort(struct repository_files *files)
-{
-    if (files->n_items > 0)
-        qsort(files->items, files->n_items, sizeof *files->items, compare_paths);
-}
-
 void repository_release(struct repository_files *files)
 {
     for (size_t i = 0; i < files->n_items; i++)
@@ -133,10 +122,11 @@ void repository_release(struct repository_files *files)
 
 /* ---- models ---- */
 
-/* A model's path without its number and ending: in a list, what its shards share. */
+/* A model's path without its number and ending, and into how many it was cut: what its shards share. */
 struct stem {
     const char *text;
-    size_t n_bytes; /* 0: the file is no model */
+    size_t n_bytes;    /* 0: the file is no model */
+    uint32_t n_shards; /* 0: the file is no shard */
 };
 
 static struct stem stem_of(const struct repository_file *file)
@@ -144,14 +134,35 @@ static struct stem stem_of(const struct repository_file *file)
     struct shard_name shard;
     size_t n_bytes = strlen(file->path), n_ending = strlen(ENDING);
     if (shard_name_read(&shard, file->path))
-        return (struct stem){file->path, shard.stem_bytes};
+        return (struct stem){file->path, shard.stem_bytes, shard.n_shards};
     bool model = n_bytes > n_ending && strcmp(file->path + n_bytes - n_ending, ENDING) == 0;
-    return (struct stem){file->path, model ? n_bytes - n_ending : 0};
+    return (struct stem){file->path, model ? n_bytes - n_ending : 0, 0};
 }
 
-static bool same_stem(struct stem a, struct stem b)
+static bool same_model(struct stem a, struct stem b)
 {
     return a.n_bytes > 0 && a.n_bytes == b.n_bytes && memcmp(a.text, b.text, a.n_bytes) == 0;
+}
+
+/* By stem, and of one stem by the number of shards, and these in order. */
+static int compare_files(const void *a, const void *b)
+{
+    const struct repository_file *left = a, *right = b;
+    struct stem l = stem_of(left), r = stem_of(right);
+    size_t n_left = l.n_bytes > 0 ? l.n_bytes : strlen(left->path);
+    size_t n_right = r.n_bytes > 0 ? r.n_bytes : strlen(right->path);
+    int order = memcmp(left->path, right->path, n_left < n_right ? n_left : n_right);
+    if (order == 0 && n_left != n_right)
+        return n_left < n_right ? -1 : 1;
+    if (order == 0 && l.n_shards != r.n_shards)
+        return l.n_shards < r.n_shards ? -1 : 1;
+    return order != 0 ? order : strcmp(left->path, right->path);
+}
+
+void repository_sort(struct repository_files *files)
+{
+    if (files->n_items > 0)
+        qsort(files->items, files->n_items, sizeof *files->items, compare_files);
 }
 
 /* The next model at or behind *at; false: there is none. Its files are [*at, *at + *n_files). */
@@ -161,9 +172,12 @@ static bool next_model(const struct repository_files *files, size_t *at, size_t 
         ++*at;
     if (*at >= files->n_items)
         return false;
-    for (*n_files = 1; *at + *n_files < files->n_items; ++*n_files)
-        if (!same_stem(stem_of(&files->items[*at]), stem_of(&files->items[*at + *n_files])))
+    struct stem first = stem_of(&files->items[*at]);
+    for (*n_files = 1; *at + *n_files < files->n_items; ++*n_files) {
+        struct stem next = stem_of(&files->items[*at + *n_files]);
+        if (!same_model(first, next) || first.n_shards != next.n_shards)
             break;
+    }
     return true;
 }
 
@@ -221,17 +235,40 @@ static bool is_label(struct stem label, const char *quant)
     return strlen(quant) == label.n_bytes && strncasecmp(label.text, quant, label.n_bytes) == 0;
 }
 
+/* A model's files, [at, at + n) of the list. */
+struct cut {
+    size_t at, n;
+};
+
+static void choose_cut(struct repository_files *files, struct cut cut, bool chosen)
+{
+    for (size_t i = cut.at; i < cut.at + cut.n; i++)
+        files->items[i].chosen = chosen;
+}
+
+static bool is_whole(const struct repository_files *files, struct cut cut)
+{
+    uint32_t n_shards = stem_of(&files->items[cut.at]).n_shards;
+    return cut.n == (n_shards > 0 ? n_shards : 1);
+}
+
 /* Chooses the models that `quant` names, whole labels alone where `exact`; returns how many. */
 static size_t choose_models(struct repository_files *files, const char *quant, bool exact)
 {
     size_t shared = shared_bytes(files), n_models = 0;
-    for (size_t at = 0, n = 0; next_model(files, &at, &n); at += n) {
-        const struct repository_file *first = &files->items[at];
+    struct cut last = {0};
+    for (struct cut cut = {0}; next_model(files, &cut.at, &cut.n); cut.at += cut.n) {
+        const struct repository_file *first = &files->items[cut.at];
         bool chosen = quant == NULL ||
                       (exact ? is_label(label_of(first, shared), quant) : names_part(stem_of(first), quant));
-        for (size_t i = at; i < at + n; i++)
-            files->items[i].chosen = chosen;
-        n_models += chosen;
+        bool again = chosen && last.n > 0 && same_model(stem_of(&files->items[last.at]), stem_of(first));
+        if (again && (is_whole(files, last) || !is_whole(files, cut)))
+            chosen = false;
+        else if (again)
+            choose_cut(files, last, false);
+        choose_cut(files, cut, chosen);
+        n_models += chosen && !again;
+        last = chosen ? cut : last;
     }
     return n_models;
 }
@@ -256,11 +293,11 @@ size_t repository_choose(struct repository_files *files, const char *quant, cons
 
 bool repository_is_whole(const struct repository_files *files, struct error *err)
 {
-    for (size_t at = 0, n = 0; next_model(files, &at, &n); at += n) {
-        struct shard_name shard;
-        const struct repository_file *first = &files->items[at];
-        if (first->chosen && shard_name_read(&shard, first->path) && shard.n_shards != n)
-            return fail(err, "%s: only %zu of its %u shards are there", first->path, n, shard.n_shards);
+    for (struct cut cut = {0}; next_model(files, &cut.at, &cut.n); cut.at += cut.n) {
+        const struct repository_file *first = &files->items[cut.at];
+        if (first->chosen && !is_whole(files, cut))
+            return fail(err, "%s: only %zu of its %u shards are there", first->path, cut.n,
+                        stem_of(first).n_shards);
     }
     return true;
 }

@@ -28,7 +28,7 @@ struct repository_file {
 };
 
 struct repository_files {
-    struct repository_file *items; /* [n_items] owned; sorted by path after repository_sort() */
+    struct repository_file *items; /* [n_items] owned; by model and shard after repository_sort() */
     size_t n_items, capacity;
 };
 
@@ -42,7 +42,8 @@ void repository_release(struct repository_files *files);
 /* Chooses the files of the one model that `quant` names: in any case, a whole part between '-', '.' or '/' of
  * its path; or without it the only model there is. `include`, a pattern of the shell's over paths, keeps
  * those that match it, and without `quant` chooses files of every kind. NULL: not given. Returns how many
- * models were meant, before `include`: one is what is wanted. With `include` alone none are. */
+ * models were meant, before `include`: one is what is wanted. With `include` alone none are. A model that is
+ * there more than once, in one file and in shards, is one: the first whole cut of it is meant. */
 size_t repository_choose(struct repository_files *files, const char *quant, const char *include);
 /* The chosen model's shards are all there. */
 bool repository_is_whole(const struct repository_files *files, struct error *err);

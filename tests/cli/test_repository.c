@@ -86,6 +86,32 @@ static void test_chooses(void **state)
     repository_release(&files);
 }
 
+/* Merged, or cut otherwise, beside what it was: one model still, and the first whole cut of it. */
+static void test_tells_cuts_apart(void **state)
+{
+    static const char *const paths[] = {
+        "m-Q2-00001-of-00002.gguf", "m-Q2-00002-of-00002.gguf", "m-Q4-00001-of-00003.gguf",
+        "m-Q4-00001-of-00002.gguf", "m-Q4-00002-of-00002.gguf", "m-Q4-00003-of-00003.gguf",
+        "m-Q5-00001-of-00002.gguf", "m-Q5-00001-of-00003.gguf", "m-Q5-00002-of-00003.gguf",
+        "m-Q5-00003-of-00003.gguf", "m-Q2-00001.gguf",          "m-Q2.gguf"};
+    struct repository_files files = {0};
+    struct error err = {""};
+    (void)state;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        add(&files, paths[i]);
+    repository_sort(&files);
+    assert_int_equal(repository_choose(&files, "Q2", NULL), 1);
+    assert_string_equal(first_chosen(&files), "m-Q2.gguf");
+    assert_true(repository_is_whole(&files, &err));
+    assert_int_equal(repository_choose(&files, "Q4", NULL), 1);
+    assert_string_equal(first_chosen(&files), "m-Q4-00001-of-00002.gguf");
+    assert_true(repository_is_whole(&files, &err));
+    assert_int_equal(repository_choose(&files, NULL, NULL), 4); /* the odd name is a model of its own */
+    assert_int_equal(repository_choose(&files, "Q5", NULL), 1);
+    assert_string_equal(first_chosen(&files), "m-Q5-00001-of-00003.gguf");
+    repository_release(&files);
+}
+
 static void test_stays_inside(void **state)
 {
     static const char *const paths[] = {"",      "/etc/x", "../x", "a/../x", "a//x",
@@ -136,9 +162,8 @@ static void test_checksums(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads_names),
-        cmocka_unit_test(test_chooses),
-        cmocka_unit_test(test_stays_inside),
+        cmocka_unit_test(test_reads_names),      cmocka_unit_test(test_chooses),
+        cmocka_unit_test(test_tells_cuts_apart), cmocka_unit_test(test_stays_inside),
         cmocka_unit_test(test_checksums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
