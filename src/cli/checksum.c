@@ -161,3 +161,11 @@ bool checksum_note(const char *path, const struct checksum *sum, struct error *e
     buffer_release(&line);
     return ok;
 }
+
+void checksum_forget(const char *path)
+{
+    struct buffer note = {0};
+    if (note_path(&note, path, NULL))
+        unlink(buffer_text(&note));
+    buffer_release(&note);
+}

@@ -35,5 +35,6 @@ bool checksum_file(const char *path, struct checksum *sum, const struct progress
 struct checksum checksum_known(const char *path);
 /* Writes the note beside `path`. Errors name the file. */
 bool checksum_note(const char *path, const struct checksum *sum, struct error *err);
+void checksum_forget(const char *path); /* takes the note away */
 
 #endif

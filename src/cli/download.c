@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -33,6 +34,16 @@ struct download download_none(void)
 bool download_is_finished(const struct download *download)
 {
     return download->descriptor < 0;
+}
+
+uint64_t download_room(const struct download *download)
+{
+    struct stat status;
+    if (download_is_finished(download) || fstat(download->descriptor, &status) != 0)
+        return download->n_held;
+    uint64_t there = (uint64_t)status.st_blocks * 512; /* whatever the file system's own blocks are */
+    there = there < download->file->n_bytes ? there : download->file->n_bytes;
+    return there > download->n_held ? there : download->n_held;
 }
 
 uint64_t download_piece_end(const struct download *download, size_t piece)
@@ -78,8 +89,9 @@ bool download_begin_anew(struct download *download, bool in_one, struct error *e
     download->etag[0] = '\0';
     download->unranged = in_one;
     download->recorded = false;
-    if (ftruncate(download->descriptor, 0) != 0 || ftruncate(download->descriptor, (off_t)n_bytes) != 0)
-        return fail_errno(err, "cannot size the partial file");
+    unlink(buffer_text(&download->record_path)); /* first: a record never claims what is gone */
+    if (ftruncate(download->descriptor, 0) != 0)
+        return fail_errno(err, "cannot empty the partial file");
     return cut_into_pieces(download, in_one && n_bytes > 0 ? n_bytes : download->piece_bytes, err) &&
            begin_checksum(download, err);
 }
@@ -103,19 +115,27 @@ static int append_text(const char *bytes, size_t n_bytes, void *buffer)
     return 0;
 }
 
+/* The system tells of lost bytes once: asked again, it would say that all is well. */
+static bool sync_bytes(struct download *download, int (*sync)(int), struct error *err)
+{
+    if (sync(download->descriptor) == 0)
+        return true;
+    download->unwritable = true;
+    return fail_errno(err, "cannot write to disk");
+}
+
 bool download_record(struct download *download, struct error *err)
 {
     if (!download_is_finished(download) && download->spoiled)
         return download_begin_anew(download, false, err);
-    if (download_is_finished(download) || download->recorded)
+    if (download_is_finished(download) || download->recorded || download->unwritable)
         return true;
     struct buffer text = {0};
     struct output output = {0};
     json_t *json = record_to_json(download);
     bool made = json != NULL && json_dump_callback(json, append_text, &text, JSON_COMPACT) == 0;
     bool ok = (made && buffer_ok(&text, NULL)) || fail(err, "no memory for the record of what is here");
-    if (ok && fdatasync(download->descriptor) != 0)
-        ok = fail_errno(err, "cannot write to disk");
+    ok = ok && sync_bytes(download, fdatasync, err);
     ok = ok && output_open(&output, buffer_text(&download->record_path), err) &&
          output_write(&output, text.bytes, text.n_bytes, err) && output_commit(&output, err);
     output_discard(&output);
@@ -132,12 +152,12 @@ static bool take_record(struct download *download, const json_t *json)
     const char *etag = json_string_value(json_object_get(json, "etag"));
     const json_t *held = json_object_get(json, "held");
     json_int_t piece = json_integer_value(json_object_get(json, "piece"));
-    uint64_t n_bytes = download->file->n_bytes, there;
+    uint64_t n_bytes = download->file->n_bytes, there, end = 0;
     if (json_integer_value(json_object_get(json, "fathom_pull")) != RECORD_VERSION || version == NULL ||
         etag == NULL || strcmp(version, download->file->version) != 0 || piece <= 0 ||
         (uint64_t)json_integer_value(json_object_get(json, "size")) != n_bytes ||
         strlen(etag) >= sizeof download->etag ||
-        !file_size(buffer_text(&download->part_path), &there, NULL) || there != n_bytes ||
+        !file_size(buffer_text(&download->part_path), &there, NULL) || there > n_bytes ||
         n_bytes / (uint64_t)piece >= json_array_size(held) + 1 ||
         !cut_into_pieces(download, (uint64_t)piece, NULL) || json_array_size(held) != download->n_pieces)
         return false;
@@ -145,27 +165,29 @@ static bool take_record(struct download *download, const json_t *json)
         json_int_t n = json_integer_value(json_array_get(held, i));
         if (n < 0 || (uint64_t)n > download_piece_end(download, i) - i * download->piece_bytes)
             return false;
+        end = n > 0 ? i * download->piece_bytes + (uint64_t)n : end;
         download->held[i] = (uint64_t)n;
         download->n_held += (uint64_t)n;
     }
     snprintf(download->etag, sizeof download->etag, "%s", etag);
     download->unranged = json_is_true(json_object_get(json, "unranged"));
-    return true;
+    return end <= there;
 }
 
-/* False: there is nothing to go on with. */
-static bool read_record(struct download *download)
+/* Sets `recorded` where there is something to go on with. False: there may be, but it cannot be read now. */
+static bool read_record(struct download *download, struct error *err)
 {
     struct buffer text = {0};
     const char *path = buffer_text(&download->record_path);
-    json_t *json = NULL;
-    if (file_kind(path) == FILE_REGULAR && file_read(&text, path, RECORD_LIMIT, NULL))
-        json = json_loadb(buffer_text(&text), text.n_bytes, 0, NULL);
-    bool taken = json != NULL && take_record(download, json);
-    download->begun_anew = !taken && file_kind(path) != FILE_MISSING;
+    if (file_kind(path) == FILE_MISSING)
+        return true;
+    bool ok = file_read(&text, path, RECORD_LIMIT, err) || fail_in(err, path);
+    json_t *json = ok ? json_loadb(buffer_text(&text), text.n_bytes, 0, NULL) : NULL;
+    download->recorded = json != NULL && take_record(download, json);
+    download->begun_anew = ok && !download->recorded;
     json_decref(json);
     buffer_release(&text);
-    return taken;
+    return ok;
 }
 
 /* ---- beginning ---- */
@@ -209,10 +231,13 @@ bool download_open(struct download *download, const char *folder, const struct r
     download->descriptor = file_open_locked(buffer_text(&download->part_path), err);
     if (download->descriptor < 0)
         return fail_in(err, path);
-    if (read_record(download)) {
-        download->recorded = true;
-        return begin_checksum(download, err);
+    if (!read_record(download, err)) {
+        close(download->descriptor); /* and what there is stays */
+        download->descriptor = -1;
+        return false;
     }
+    if (download->recorded)
+        return begin_checksum(download, err);
     download->piece_bytes = good_piece(file->n_bytes, n_at_once);
     return download_begin_anew(download, false, err) || fail_in(err, path);
 }
@@ -295,8 +320,9 @@ bool download_finish(struct download *download, struct error *err)
 {
     const char *path = buffer_text(&download->path);
     bool ok = compare_checksum(download, err);
-    if (ok && fsync(download->descriptor) != 0)
-        ok = fail_errno(err, "cannot write to disk");
+    ok = ok && sync_bytes(download, fsync, err);
+    if (ok)
+        checksum_forget(path); /* a note that lies there is of what had this name before */
     if (ok && rename(buffer_text(&download->part_path), path) != 0)
         ok = fail_errno(err, "cannot rename the partial file");
     if (!ok)

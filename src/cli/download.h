@@ -25,6 +25,7 @@ struct download {
     bool begun_anew;                /* what lay there was of other contents */
     bool spoiled;                   /* the host has other contents now: what is held is worth nothing */
     bool recorded;                  /* the record says all that is held */
+    bool unwritable;                /* the drive lost bytes: nothing more is recorded */
     struct checksum_work *checksum; /* of the first n_checked bytes; NULL: the host tells none to compare */
     uint64_t n_checked;
 };
@@ -37,6 +38,8 @@ struct download download_none(void);
 bool download_open(struct download *download, const char *folder, const struct repository_file *file,
                    size_t n_at_once, struct error *err);
 bool download_is_finished(const struct download *download);
+/* Bytes of the file that take up room already: what is held, or more where the file system keeps no holes. */
+uint64_t download_room(const struct download *download);
 
 /* Where a piece ends in the file; it begins at piece * piece_bytes. */
 uint64_t download_piece_end(const struct download *download, size_t piece);

@@ -27,6 +27,11 @@ bool host_init(struct host *host, struct error *err)
     return curl_global_init(CURL_GLOBAL_DEFAULT) == 0 || fail(err, "libcurl does not start");
 }
 
+bool host_is_plain(const struct host *host)
+{
+    return strncmp(host->endpoint, "https://", 8) != 0;
+}
+
 void host_release(void)
 {
     curl_global_cleanup();
@@ -71,14 +76,17 @@ static int ask_to_stop(void *unused, curl_off_t a, curl_off_t b, curl_off_t c, c
     return interrupted() ? 1 : 0;
 }
 
-static void allow_http_only(CURL *easy)
+/* What is asked for over TLS comes over TLS, wherever it is kept. */
+static void allow_http_only(const struct host *host, CURL *easy)
 {
+    bool secure = !host_is_plain(host);
 #if LIBCURL_VERSION_NUM >= 0x075500 /* 7.85 has names, and calls the bits deprecated */
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
 #else
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS,
+                     (long)(secure ? CURLPROTO_HTTPS : CURLPROTO_HTTP | CURLPROTO_HTTPS));
 #endif
 }
 
@@ -87,7 +95,7 @@ void host_prepare(const struct host *host, CURL *easy, const char *url)
     char agent[64];
     snprintf(agent, sizeof agent, "fathom/%s", fathom_version());
     curl_easy_reset(easy);
-    allow_http_only(easy);
+    allow_http_only(host, easy);
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, agent);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -231,7 +239,8 @@ static size_t take_header(char *line, size_t one, size_t n_bytes, void *listener
         return n_bytes;
     const char *open = memchr(value, '<', n_value);
     const char *close = open != NULL ? memchr(open, '>', n_value - (size_t)(open - value)) : NULL;
-    const char *api = close != NULL ? memmem(open, (size_t)(close - open), "/api/", 5) : NULL;
+    const char *api =
+        close != NULL ? memmem(open, (size_t)(close - open), "/api/models/", strlen("/api/models/")) : NULL;
     if (api != NULL && memmem(close, n_value - (size_t)(close - value), "next", 4) != NULL)
         buffer_append(&page->next, api, (size_t)(close - api));
     return n_bytes;
@@ -269,9 +278,10 @@ static bool fetch_page(const struct host *host, CURL *easy, const char *url, str
 static bool add_file(struct repository_files *files, const json_t *entry, struct error *err)
 {
     const char *path = json_string_value(json_object_get(entry, "path"));
-    const json_t *large = json_object_get(entry, "lfs");
-    const json_t *size = json_object_get(large != NULL ? large : entry, "size");
-    const char *oid = json_string_value(json_object_get(large != NULL ? large : entry, "oid"));
+    const json_t *large = json_object_get(entry, "lfs"); /* may be null */
+    const json_t *told = json_is_object(large) ? large : entry;
+    const json_t *size = json_object_get(told, "size");
+    const char *oid = json_string_value(json_object_get(told, "oid"));
     if (path == NULL || json_integer_value(size) < 0 || !json_is_integer(size))
         return fail(err, "the host's list is not one: a file has no path or no size");
     struct repository_file *file = repository_add(files, path, err);
@@ -279,7 +289,7 @@ static bool add_file(struct repository_files *files, const json_t *entry, struct
         return false;
     file->n_bytes = (uint64_t)json_integer_value(size);
     snprintf(file->version, sizeof file->version, "%s", oid != NULL ? oid : "");
-    if (large != NULL && oid != NULL) /* the name of a large file is the SHA-256 of its bytes */
+    if (told == large && oid != NULL) /* the name of a large file is the SHA-256 of its bytes */
         checksum_read(&file->sum, strncmp(oid, "sha256:", 7) == 0 ? oid + 7 : oid);
     return true;
 }

@@ -20,6 +20,7 @@ struct host {
 bool host_init(struct host *host,
                struct error *err); /* once, before anything else here; checks the endpoint */
 void host_release(void);
+bool host_is_plain(const struct host *host); /* http: whoever is on the way reads, and writes */
 
 /* Appends the address of a file. */
 bool host_file_url(const struct host *host, const char *repo, const char *path, struct buffer *url,

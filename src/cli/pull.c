@@ -58,7 +58,8 @@ const struct help pull_help = {
         "after Ctrl-C, a lost connection or a power cut the same command goes on where it was; when the file "
         "changed on the host meanwhile it begins anew. A file gets its name once it is whole and, where the "
         "host tells its SHA-256, that is right; the sum is noted beside it in NAME.sha256, for 'fathom "
-        "verify' and sha256sum -c. Free space is looked at first.\n\n"
+        "verify' and sha256sum -c; then it is not read again, and a damaged one is fetched once it was "
+        "removed. Free space is looked at first.\n\n"
         "HF_TOKEN holds the token for repositories that want one; it goes to the endpoint and to no other "
         "host. Proxies are taken from https_proxy and its kin.\n\n"
         "The path of the model's first file goes to standard output.",
@@ -172,13 +173,14 @@ static void count(const struct errand *errand, uint64_t *held, uint64_t *total)
 
 static bool check_space(const struct errand *errand, struct error *err)
 {
-    uint64_t held, total, n_free;
-    count(errand, &held, &total);
+    uint64_t wanted = 0, n_free;
     const char *folder = buffer_text(&errand->folder);
-    if (!file_free_space(folder, &n_free, NULL) || n_free >= total - held)
+    for (size_t i = 0; i < errand->n_downloads; i++)
+        wanted += errand->downloads[i].file->n_bytes - download_room(&errand->downloads[i]);
+    if (!file_free_space(folder, &n_free, NULL) || n_free >= wanted)
         return true;
     return fail(err, "%s: %s are to be fetched, and %s are free there; -o DIR takes another place", folder,
-                amount_bytes(total - held).text, amount_bytes(n_free).text);
+                amount_bytes(wanted).text, amount_bytes(n_free).text);
 }
 
 static void say_finished(void *listener, const struct download *download)
@@ -241,6 +243,9 @@ static bool run(struct errand *errand, struct error *err)
         return false;
     if (!buffer_ok(&errand->folder, err) || !host_init(&errand->host, err))
         return false;
+    if (errand->host.token != NULL && host_is_plain(&errand->host))
+        fprintf(stderr, "%s is no https:// address: HF_TOKEN goes there in the clear\n",
+                errand->host.endpoint);
     bool ok = host_list(&errand->host, errand->repository.name, &errand->files, err) && choose(errand, err) &&
               open_downloads(errand, err) && check_space(errand, err) && fetch(errand, err) &&
               print_paths(errand, err);
@@ -267,6 +272,8 @@ int command_pull(int argc, char **argv)
     if (!repository_read(&errand.repository, settings.name))
         return command_misused(argv[0], "'%s' is no repository: expected ORG/NAME or ORG/NAME:QUANT",
                                settings.name);
+    if (settings.folder != NULL && settings.folder[0] == '\0')
+        return command_misused(argv[0], "-o: no folder given");
     if (settings.endpoint == NULL)
         settings.endpoint = set_in_environment("HF_ENDPOINT");
     errand.host = (struct host){.endpoint = settings.endpoint != NULL ? settings.endpoint : DEFAULT_ENDPOINT,

@@ -98,13 +98,18 @@ static uint64_t next_byte(const struct transfer *transfer)
     return transfer->piece * download->piece_bytes + download->held[transfer->piece];
 }
 
+/* The file changed, or what answers is something on the way to it. Where the list has versions, what is held
+ * waits for the next run, which compares them. */
 static bool changed(struct transfer *transfer, const char *what)
 {
-    transfer->download->spoiled = true;
+    struct download *download = transfer->download;
+    download->spoiled = download->file->version[0] == '\0';
+    download->etag[0] = '\0';
+    download->recorded = false;
     transfer->wrong = true;
     return fail(&transfer->err,
-                "changed on the host while it was being fetched (%s); the same command "
-                "fetches it anew",
+                "the host sends something else now (%s); the same command looks at its list again, and goes "
+                "on or begins anew",
                 what);
 }
 
@@ -132,7 +137,8 @@ static bool judge_answer(struct transfer *transfer)
         transfer->wrong = true;
         return fail(&transfer->err, "the host sends another range than was asked for");
     }
-    snprintf(download->etag, sizeof download->etag, "%s", answer->etag);
+    if (answer->etag[0] != '\0')
+        snprintf(download->etag, sizeof download->etag, "%s", answer->etag);
     return true;
 }
 
@@ -246,6 +252,14 @@ static bool take_whole(struct transfers *all, struct download *download, struct 
     return download_begin_anew(download, true, err) || fail_in(err, buffer_text(&download->path));
 }
 
+/* Nothing is there that a host which forgets ranges now and then should cost. */
+static bool believes_whole(const struct transfer *transfer)
+{
+    const struct download *download = transfer->download;
+    return download->n_held == 0 || download->n_pieces == 1 ||
+           transfer->n_failures >= transfer->all->job->host->n_retries;
+}
+
 /* False: nothing more is to be hoped for. */
 static bool conclude(struct transfer *transfer, CURLcode code, struct error *err)
 {
@@ -255,10 +269,10 @@ static bool conclude(struct transfer *transfer, CURLcode code, struct error *err
     curl_off_t asked = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RETRY_AFTER, &asked);
     bool lacks = next_byte(transfer) < download_piece_end(download, transfer->piece);
-    if (transfer->whole)
+    if (transfer->whole && believes_whole(transfer))
         return take_whole(transfer->all, download, err);
     end(transfer);
-    if (outcome == HOST_DONE && !lacks) {
+    if (!lacks) { /* whatever became of the connection then */
         transfer->n_failures = 0;
         return true;
     }
@@ -266,6 +280,8 @@ static bool conclude(struct transfer *transfer, CURLcode code, struct error *err
         *err = transfer->err;
         return fail_in(err, download->file->path);
     }
+    if (transfer->whole)
+        outcome = HOST_BROKEN;
     if (outcome == HOST_DONE) /* without a length an answer may end anywhere */
         fail(&reason, "the host ended its answer too early");
     if (outcome == HOST_REFUSED || outcome == HOST_STOPPED) {

@@ -87,13 +87,14 @@ static void answer_list(struct visit *visit)
         if (file->sum[0] != '\0')
             n += snprintf(text + n, sizeof text - (size_t)n, ",\"lfs\":{\"oid\":\"%s\",\"size\":%" PRIu64 "}",
                           file->sum, file->listed_bytes);
-        n += snprintf(text + n, sizeof text - (size_t)n, "}");
+        n += snprintf(text + n, sizeof text - (size_t)n, file->sum[0] != '\0' ? "}" : ",\"lfs\":null}");
     }
     n += snprintf(text + n, sizeof text - (size_t)n, "]");
     say(visit, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", n);
     if (last < host->n_files) /* with another host's name in it, as a mirror passes it on */
         say(visit,
-            "Link: <https://elsewhere.invalid/api/models/org/model/tree/main?cursor=%zu>; rel=\"next\"\r\n",
+            "Link: <https://elsewhere.invalid/api/proxy/api/models/org/model/tree/main?cursor=%zu>; "
+            "rel=\"next\"\r\n",
             last);
     say(visit, "Connection: close\r\n\r\n%s", text);
 }
@@ -103,7 +104,9 @@ static void choose_range(const struct visit *visit, uint64_t n_bytes, uint64_t *
 {
     const char *range = header(visit, "\r\nrange: bytes=");
     *first = 0, *end = n_bytes;
-    if (range != NULL && !visit->host->faults.no_ranges) {
+    if (range != NULL && visit->host->faults.n_whole > 0) {
+        visit->host->faults.n_whole--;
+    } else if (range != NULL && !visit->host->faults.no_ranges) {
         unsigned long long a = 0, b = 0;
         sscanf(range, "%llu-%llu", &a, &b);
         *first = a, *end = b + 1 < n_bytes ? b + 1 : n_bytes;
@@ -161,7 +164,7 @@ static void answer_bytes(struct visit *visit, struct hosted_file *file)
     pause_ms(delay_ms);
     pthread_mutex_lock(&host->lock);
     choose_range(visit, n_bytes, &first, &end);
-    bool ranged = first > 0 || end < n_bytes || (header(visit, "\r\nrange:") != NULL && !faults->no_ranges);
+    bool ranged = first > 0 || end < n_bytes;
     say(visit, "HTTP/1.1 %s\r\nETag: \"%.16s-%d\"\r\nContent-Length: %" PRIu64 "\r\n",
         ranged ? "206 Partial Content" : "200 OK", file->sum, faults->etag_changes ? host->n_answers : 0,
         ranged ? end - first : told);

@@ -29,6 +29,7 @@ struct host_faults {
     size_t stall_bytes;  /* every answer stops after so many, for as long as nobody lifts it; 0: none */
     int delay_ms;        /* before each answer with bytes */
     bool no_ranges;      /* all answers are whole files */
+    int n_whole;         /* answers that are whole files, until there are ranges again */
     bool flips;          /* one bit of every file is wrong */
     bool etag_changes;   /* from answer to answer */
     bool plain;          /* no redirection, and no ETag but that of the answer with bytes */
