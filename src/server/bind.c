@@ -31,6 +31,16 @@ static int open_socket(const struct addrinfo *address)
     return -1;
 }
 
+/* A name may have addresses of both kinds, "localhost" has: clients try both, some IPv4 alone. -1: none. */
+static int open_any(const struct addrinfo *found, bool ipv4)
+{
+    int listener = -1;
+    for (const struct addrinfo *at = found; at != NULL && listener < 0; at = at->ai_next)
+        if ((at->ai_family == AF_INET) == ipv4)
+            listener = open_socket(at);
+    return listener;
+}
+
 static uint16_t port_of(int listener)
 {
     struct sockaddr_storage address = {0};
@@ -52,9 +62,9 @@ int bind_listen(const char *host, uint16_t port, char url[URL_BYTES], struct err
         fail(err, "cannot listen on %s: %s", host, gai_strerror(status));
         return -1;
     }
-    int listener = -1;
-    for (const struct addrinfo *at = found; at != NULL && listener < 0; at = at->ai_next)
-        listener = open_socket(at);
+    int listener = open_any(found, true);
+    if (listener < 0)
+        listener = open_any(found, false);
     if (listener < 0)
         fail_errno(err, "cannot listen on %s, port %u", host, port);
     freeaddrinfo(found);
