@@ -47,7 +47,7 @@ void json_write_text(struct buffer *out, const char *text, size_t n_bytes)
         at += n_plain;
         if (at == n_bytes)
             break;
-        if ((unsigned char)text[at] > 0x7F)
+        if ((unsigned char)text[at] > 0x7F || text[at] == '\0')
             buffer_append_text(out, REPLACEMENT);
         else
             write_escaped(out, (unsigned char)text[at]);

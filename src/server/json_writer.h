@@ -12,7 +12,8 @@
 
 #include "base/buffer.h"
 
-/* A string with its quotes. Bytes that are no UTF-8 become U+FFFD, control characters are escaped. */
+/* A string with its quotes. Bytes that are no UTF-8 become U+FFFD, and so do zeros: no request may hold one,
+ * and clients send back what they got. Other control characters are escaped. */
 void json_write_text(struct buffer *out, const char *text, size_t n_bytes);
 void json_write_string(struct buffer *out, const char *text); /* terminated; NULL: null */
 /* What no JSON number can be becomes null. (Fathom's programs leave the locale's decimal point alone.) */

@@ -24,7 +24,7 @@ static void texts(void **state)
     expect_text("", 0, "\"\"");
     expect_text("plain", 5, "\"plain\"");
     expect_text("\"\\/\b\f\n\r\t", 8, "\"\\\"\\\\/\\b\\f\\n\\r\\t\"");
-    expect_text("\0\x01\x1F\x7F", 4, "\"\\u0000\\u0001\\u001f\\u007f\"");
+    expect_text("\0\x01\x1F\x7F", 4, "\"\xEF\xBF\xBD\\u0001\\u001f\\u007f\"");
     expect_text("\xE2\x82\xAC\xF0\x9F\x90\x9F", 7, "\"\xE2\x82\xAC\xF0\x9F\x90\x9F\"");
 }
 
@@ -51,10 +51,10 @@ static void any_bytes(void **state)
             text[i] = (char)(random_below(&random, round % 2 ? 256 : 128));
         buffer_clear(&out);
         json_write_text(&out, text, n_bytes);
-        json_t *read = json_loadb(buffer_text(&out), out.n_bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        json_t *read = json_loadb(buffer_text(&out), out.n_bytes, JSON_DECODE_ANY, NULL);
         if (read == NULL || memchr(buffer_text(&out), '\n', out.n_bytes) != NULL)
             fail_msg("seed 7, round %d: %s", round, buffer_text(&out));
-        if (utf8_valid(text, n_bytes) &&
+        if (utf8_valid(text, n_bytes) && memchr(text, '\0', n_bytes) == NULL &&
             (json_string_length(read) != n_bytes || memcmp(json_string_value(read), text, n_bytes) != 0))
             fail_msg("seed 7, round %d: another text", round);
         json_decref(read);
