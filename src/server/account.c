@@ -50,10 +50,7 @@ void account_of_turn(struct buffer *line, const struct turn *turn, enum account_
     append_head(line, turn->job);
     buffer_append_format(line, ": waited %.2f s; prompt %zu tokens, %zu cached, ",
                          turn->begun - turn->job->arrived, turn->prompt.n, turn->n_cached);
-    append_rate(line,
-                slot_tokens(turn->slot).n < turn->prompt.n ? slot_tokens(turn->slot).n - turn->n_cached
-                                                           : turn->prompt.n - turn->n_cached,
-                answered - turn->begun);
+    append_rate(line, turn_computed(turn), answered - turn->begun);
     buffer_append_text(line, "; answer ");
     append_rate(line, turn->n_generated, now - answered);
     if (turn->n_reasoning > 0)
@@ -61,6 +58,18 @@ void account_of_turn(struct buffer *line, const struct turn *turn, enum account_
     append_reading(line, turn);
     buffer_append_format(line, "; %s%s", how == ACCOUNT_ANSWERED ? finish_name(turn->finish) : ends[how],
                          how == ACCOUNT_FAILED ? turn->failure.message : "");
+}
+
+void account_of_waiting(struct buffer *line, const struct job *job)
+{
+    append_head(line, job);
+    buffer_append_format(line, ": waited %.2f s; the client left", clock_seconds() - job->arrived);
+}
+
+void account_of_tokens(struct buffer *line, const struct job *job, size_t n_tokens)
+{
+    append_head(line, job);
+    buffer_append_format(line, ": %zu tokens", n_tokens);
 }
 
 void account_of_refusal(struct buffer *line, const struct job *job, const struct refusal *refusal)

@@ -8,6 +8,9 @@
 enum account_end { ACCOUNT_ANSWERED, ACCOUNT_LEFT, ACCOUNT_FAILED };
 
 void account_of_turn(struct buffer *line, const struct turn *turn, enum account_end how);
+void account_of_waiting(struct buffer *line, const struct job *job); /* whose client left before its turn */
+void account_of_tokens(struct buffer *line, const struct job *job,
+                       size_t n_tokens); /* and nothing computed */
 void account_of_refusal(struct buffer *line, const struct job *job, const struct refusal *refusal);
 
 #endif

@@ -60,12 +60,12 @@ void delivery_flush(struct delivery *delivery)
 
 /* ---- texts ---- */
 
-/* As JSON carries it: bytes that are no UTF-8 become U+FFFD. So this is what the client has. */
+/* As JSON carries it: bytes that are no UTF-8, and zeros, become U+FFFD. So this is what the client has. */
 static void append_as_sent(struct buffer *out, const char *text, size_t n_bytes)
 {
     static const char replacement[] = "\xEF\xBF\xBD";
     for (size_t at = 0, n; at < n_bytes; at += n) {
-        bool valid = utf8_decode(text + at, n_bytes - at, &n) != UTF8_INVALID;
+        bool valid = utf8_decode(text + at, n_bytes - at, &n) != UTF8_INVALID && text[at] != '\0';
         buffer_append(out, valid ? text + at : replacement, valid ? n : strlen(replacement));
     }
 }
@@ -147,6 +147,17 @@ void delivery_take(struct delivery *delivery, const struct fathom_event *event)
     }
 }
 
+bool delivery_has_failed(const struct delivery *delivery)
+{
+    const struct logprobs *logprobs = &delivery->logprobs;
+    bool failed = delivery->failed || delivery->reasoning.failed || delivery->content.failed ||
+                  logprobs->entries.failed || logprobs->numbers.failed || logprobs->tops.failed ||
+                  logprobs->offsets.failed;
+    for (size_t i = 0; i < delivery->n_calls; i++)
+        failed = failed || delivery->calls[i].name.failed || delivery->calls[i].arguments.failed;
+    return failed;
+}
+
 /* ---- the end ---- */
 
 static void finish_stream(struct delivery *delivery, const struct delivery_end *end)
@@ -181,6 +192,7 @@ static void finish_object(struct delivery *delivery, const struct delivery_end *
         .timings = end->timings,
     };
     answer_write(&delivery->out, &delivery->head, &answer);
+    delivery->out.failed = delivery->out.failed || delivery_has_failed(delivery);
     stream_begin(delivery->stream, 200);
     stream_write(delivery->stream, &delivery->out);
 }

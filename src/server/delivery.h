@@ -27,7 +27,7 @@ struct delivery {
     struct delivered_call *calls; /* [DELIVERY_CALLS] owned; NULL: none yet */
     size_t n_calls;
     struct buffer out; /* chunks that are written next */
-    bool failed;       /* no memory */
+    bool failed;       /* no memory for a call, or too many of them */
 };
 
 /* The job outlives the delivery. False: the stop strings make no sense. */
@@ -39,6 +39,8 @@ void delivery_begin(struct delivery *delivery, const char *model);
 void delivery_take(struct delivery *delivery, const struct fathom_event *event);
 void delivery_take_text(struct delivery *delivery, const char *text, size_t n_bytes); /* content */
 void delivery_flush(struct delivery *delivery); /* what was taken goes out */
+
+bool delivery_has_failed(const struct delivery *delivery); /* something is missing from what was taken */
 
 struct delivery_end {
     enum finish finish;

@@ -67,7 +67,7 @@ static bool read_limit(struct reading *reading, const struct field *field, const
         return false;
     if (number == 0)
         return refuse(reading->refusal, "invalid_value", field->name, "%s must be 1 or more", field->name);
-    *tokens = number > 0 ? number : 0;
+    *tokens = number;
     return true;
 }
 

@@ -23,7 +23,7 @@ enum wish { WISH_NONE, WISH_YES, WISH_NO };
 struct reading {
     struct request *request;
     struct refusal *refusal;
-    int64_t max_tokens, max_completion_tokens; /* 0: no limit given */
+    int64_t max_tokens, max_completion_tokens; /* -1: no limit; 0: not given */
     enum wish think;                           /* of several a no counts */
     bool low_effort;
     bool has_budget;

@@ -80,6 +80,9 @@ static bool missing(struct reading *reading, const char *param)
 static bool settle_question(struct reading *reading)
 {
     struct request *request = reading->request;
+    if (request->kind == REQUEST_TOKENIZE && request->prompt_bytes > TOKENIZE_BYTES)
+        return refuse_with(reading->refusal, 413, REFUSAL_INVALID, "request_too_large",
+                           "the text has more than %zu bytes", TOKENIZE_BYTES);
     if (request->kind != REQUEST_CHAT)
         return request->prompt != NULL || request->n_prompt_ids > 0 ||
                missing(reading, request->kind == REQUEST_TOKENIZE ? "content" : "prompt");
@@ -100,9 +103,10 @@ static bool settle_logprobs(struct reading *reading)
 static void settle_limits(struct reading *reading)
 {
     struct request *request = reading->request;
-    int64_t limit = reading->max_completion_tokens > 0 ? reading->max_completion_tokens : reading->max_tokens;
-    if (limit > 0)
-        request->max_tokens = (uint32_t)limit;
+    int64_t limit =
+        reading->max_completion_tokens != 0 ? reading->max_completion_tokens : reading->max_tokens;
+    if (limit != 0)
+        request->max_tokens = limit > 0 ? (uint32_t)limit : 0;
     if (reading->has_repeat_last) {
         request->sampling.repetition_window = reading->repeat_last > 0 ? (uint32_t)reading->repeat_last : 0;
         if (reading->repeat_last == 0)
@@ -135,6 +139,15 @@ bool request_parse(struct request *request, enum request_kind kind, const char *
     if (!parsed)
         request_release(request);
     return parsed;
+}
+
+size_t request_text_bytes(const struct request *request)
+{
+    size_t n_bytes = request->prompt_bytes;
+    for (size_t i = 0; i < request->n_messages; i++)
+        if (request->messages[i].content != NULL)
+            n_bytes += strlen(request->messages[i].content);
+    return n_bytes;
 }
 
 void request_release(struct request *request)

@@ -15,6 +15,7 @@
 #include "server/refusal.h"
 
 #define REQUEST_BYTES    ((size_t)16 << 20) /* of a body at most: a context of 160k tokens is under 1 MiB */
+#define TOKENIZE_BYTES   ((size_t)1 << 20)  /* of a text to be tokenized: chats stand still meanwhile */
 #define REQUEST_VALUES   400000 /* in a body; the longest context of these models has 163840 positions */
 #define REQUEST_MESSAGES 4096
 #define REQUEST_TOOLS    128 /* OpenAI's limit */
@@ -61,7 +62,7 @@ struct request {
     /* completions, and what is to be tokenized */
     const char *prompt; /* [prompt_bytes]; NULL where ids were given */
     size_t prompt_bytes;
-    uint32_t *prompt_ids; /* [n_prompt_ids] not checked against the vocabulary */
+    uint32_t *prompt_ids; /* [n_prompt_ids] not checked against the vocabulary; NULL where text was given */
     size_t n_prompt_ids;
     bool parse_special; /* spellings of control tokens in the prompt become those tokens */
     bool add_begin;     /* the prompt begins with the token that the vocabulary asks for */
@@ -92,6 +93,7 @@ bool request_parse(struct request *request, enum request_kind kind, const char *
                    const struct request_defaults *defaults, struct refusal *refusal);
 void request_release(struct request *request); /* zeroed is fine */
 
-const char *chore_name(enum chore chore); /* "title"; "" for none */
+size_t request_text_bytes(const struct request *request); /* of its prompt, or of all messages' contents */
+const char *chore_name(enum chore chore);                 /* "title"; "" for none */
 
 #endif

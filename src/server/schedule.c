@@ -9,10 +9,17 @@
 #include "server/account.h"
 #include "server/listing.h"
 
+#define FULL_BYTES       ((size_t)2 << 20)
+#define PATIENCE_SECONDS 60.0
+
 void schedule_init(struct schedule *schedule, struct fathom_model *model,
                    const struct schedule_options *options, struct tally *tally)
 {
     *schedule = (struct schedule){.options = *options, .model = model, .tally = tally};
+    if (options->full_bytes == 0)
+        schedule->options.full_bytes = FULL_BYTES;
+    if (options->patience_seconds == 0)
+        schedule->options.patience_seconds = PATIENCE_SECONDS;
     slots_init(&schedule->slots, model, options->n_parallel);
 }
 
@@ -73,7 +80,7 @@ static void close_turn(struct schedule *schedule, struct turn *turn, enum accoun
               : how == ACCOUNT_LEFT   ? &schedule->tally->cancelled
                                       : &schedule->tally->refused,
               1);
-    meter_add(&schedule->tally->prompt_tokens, turn->prompt.n - turn->n_cached);
+    meter_add(&schedule->tally->prompt_tokens, turn_computed(turn));
     meter_add(&schedule->tally->cached_tokens, turn->n_cached);
     meter_add(&schedule->tally->generated_tokens, turn->n_generated);
     slots_give_back(&schedule->slots, turn->slot);
@@ -86,13 +93,28 @@ static void finish_turn(struct schedule *schedule, struct turn *turn)
     close_turn(schedule, turn, turn->failure.status != 0 ? ACCOUNT_FAILED : ACCOUNT_ANSWERED);
 }
 
+/* Whoever reads nothing for too long does not come back, and would keep a turn from others. */
+static void look_at_reader(struct schedule *schedule, struct turn *turn)
+{
+    const double now = clock_seconds();
+    struct stream *stream = turn->job->stream;
+    if (!turn->job->request.stream || stream_unread(stream) < schedule->options.full_bytes)
+        turn->blocked = 0;
+    else if (turn->blocked == 0)
+        turn->blocked = now;
+    else if (now - turn->blocked > schedule->options.patience_seconds)
+        stream_leave(stream);
+    if (stream_was_left(stream))
+        close_turn(schedule, turn, ACCOUNT_LEFT);
+}
+
 static void drop_left(struct schedule *schedule)
 {
     for (struct turn *turn = schedule->turns; turn < schedule->turns + PARALLEL_MOST; turn++)
-        if (turn->job != NULL && stream_was_left(turn->job->stream))
-            close_turn(schedule, turn, ACCOUNT_LEFT);
-    if (schedule->side.job != NULL && stream_was_left(schedule->side.job->stream))
-        close_turn(schedule, &schedule->side, ACCOUNT_LEFT);
+        if (turn->job != NULL)
+            look_at_reader(schedule, turn);
+    if (schedule->side.job != NULL)
+        look_at_reader(schedule, &schedule->side);
     for (struct job **at = &schedule->waiting; *at != NULL;) {
         struct job *job = *at;
         if (!stream_was_left(job->stream)) {
@@ -100,6 +122,9 @@ static void drop_left(struct schedule *schedule)
             continue;
         }
         *at = job->next;
+        struct buffer line = {0};
+        account_of_waiting(&line, job);
+        write_line(schedule, &line);
         meter_add(&schedule->tally->cancelled, 1);
         job_free(job);
     }
@@ -112,7 +137,8 @@ static void supersede(struct schedule *schedule)
 {
     struct refusal refusal = {0};
     struct job **at = &schedule->waiting;
-    refuse_with(&refusal, 409, REFUSAL_INVALID, "superseded", "a newer autocompletion was asked for");
+    /* not 409, which clients take for a reason to ask again */
+    refuse_with(&refusal, 410, REFUSAL_INVALID, "superseded", "a newer autocompletion was asked for");
     while (*at != NULL) {
         struct job *job = *at;
         if (job->request.chore != CHORE_AUTOCOMPLETE) {
@@ -146,7 +172,7 @@ static void answer_tokens(struct schedule *schedule, struct job *job)
     struct wording prompt = {0};
     struct fathom_error err;
     struct refusal refusal = {0};
-    struct buffer out = {0};
+    struct buffer out = {0}, line = {0};
     const struct fathom_tokens none = {0};
     const struct fathom_vocabulary *vocabulary = schedule->slots.vocabulary;
     if (!wording_prompt(vocabulary, &job->request, &none, &prompt, &err)) {
@@ -157,6 +183,8 @@ static void answer_tokens(struct schedule *schedule, struct job *job)
         stream_begin(job->stream, 200);
         stream_write(job->stream, &out);
         stream_end(job->stream);
+        account_of_tokens(&line, job, prompt.n);
+        write_line(schedule, &line);
         meter_add(&schedule->tally->answered, 1);
         job_free(job);
     }
@@ -251,7 +279,7 @@ struct load {
 
 static void add_piece(struct load *load, struct turn *turn, size_t n_piece)
 {
-    if (turn->job->request.stream && stream_is_full(turn->job->stream)) {
+    if (turn->blocked > 0) {
         load->blocked = true;
         return;
     }
@@ -279,9 +307,13 @@ static void gather(struct schedule *schedule, struct load *load)
         add_piece(load, &schedule->side, n_piece);
 }
 
+/* Whether a chat has anything to compute now. */
 static bool chats_run(const struct schedule *schedule)
 {
-    return schedule_running(schedule) > (schedule->side.job != NULL ? 1u : 0u);
+    for (size_t i = 0; i < PARALLEL_MOST; i++)
+        if (schedule->turns[i].job != NULL && schedule->turns[i].blocked == 0)
+            return true;
+    return false;
 }
 
 static void settle(struct schedule *schedule, struct turn *turn, enum fathom_outcome outcome,
@@ -309,6 +341,7 @@ enum round schedule_round(struct schedule *schedule)
     fathom_step(load.pieces, load.n, &err); /* each piece has its own outcome */
     for (size_t i = 0; i < load.n; i++)
         settle(schedule, load.turns[i], load.pieces[i].outcome, &err);
+    slots_trim(&schedule->slots);
     return ROUND_WORKED;
 }
 
@@ -327,7 +360,7 @@ void schedule_idle(struct schedule *schedule, const struct fathom_progress *prog
         return;
     bool held = fathom_session_hold(slot->session, slot->later.ids, slot->later.n, progress, NULL, &err);
     if (held || err.outcome != FATHOM_STOPPED)
-        fathom_tokens_release(&slot->later);
+        slot_settle_later(slot, held);
     slots_trim(&schedule->slots);
 }
 

@@ -31,6 +31,10 @@ struct schedule_options {
     const char *model_id; /* that answers name */
     uint32_t n_parallel;  /* chats at once, 1 to PARALLEL_MOST */
     uint32_t n_piece;     /* tokens of a prompt in one round */
+    /* Of a stream, unread: then the answer rests, and after so long the client counts as one that left. 0:
+     * 2 MiB, some 8000 tokens, so that most answers end without it; and a minute. */
+    size_t full_bytes;
+    double patience_seconds;
     struct server_log log;
 };
 

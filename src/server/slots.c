@@ -11,11 +11,25 @@
 
 #include "base/bytes.h"
 
+/* That open a reasoning at a prompt's end, and are not in the next turn's: "<think>\n" of R1's template. */
+#define OPENING_TOKENS 2
+
+/* Bytes of the longest token that texts may hold. */
+static size_t longest_token(const struct fathom_vocabulary *vocabulary)
+{
+    size_t n_longest = 0, n_bytes;
+    for (uint32_t token = 0; token < fathom_vocabulary_size(vocabulary); token++)
+        if (fathom_token_text(vocabulary, token, &n_bytes) != NULL)
+            n_longest = max_size(n_longest, n_bytes);
+    return n_longest;
+}
+
 void slots_init(struct slots *slots, struct fathom_model *model, uint32_t n_parallel)
 {
     *slots = (struct slots){.model = model, .vocabulary = fathom_model_vocabulary(model)};
     slots->n_context = fathom_model_info(model).n_planned;
     slots->most_tokens = (uint64_t)slots->n_context * n_parallel;
+    slots->most_bytes = (uint64_t)slots->n_context * longest_token(slots->vocabulary);
 }
 
 static void close_slot(struct slot *slot)
@@ -87,7 +101,12 @@ static struct slot *open_slot(struct slots *slots, struct refusal *refusal)
     }
     const struct fathom_session_options options = {.n_context = slots->n_context};
     struct fathom_error err;
+    struct slot *oldest;
     slot->session = fathom_session_open(slots->model, &options, &err);
+    while (slot->session == NULL && (oldest = least_recent(slots)) != NULL) {
+        close_slot(oldest); /* its memory may be what is wanting */
+        slot->session = fathom_session_open(slots->model, &options, &err);
+    }
     if (slot->session != NULL)
         return slot;
     refuse_with(refusal, 503, REFUSAL_UNAVAILABLE, NULL, "%s", err.text);
@@ -101,33 +120,44 @@ static bool word(const struct slots *slots, const struct request *request, const
 {
     struct fathom_error err;
     const struct fathom_tokens held = slot != NULL ? slot_tokens(slot) : (struct fathom_tokens){0};
-    const uint32_t n_vocabulary = fathom_vocabulary_size(slots->vocabulary);
     if (!wording_prompt(slots->vocabulary, request, &held, prompt, &err))
         return refuse(refusal, "invalid_value", request->kind == REQUEST_CHAT ? "messages" : "prompt", "%s",
                       err.text);
-    for (size_t i = 0; i < prompt->n; i++)
-        if (prompt->ids[i] >= n_vocabulary)
-            return refuse(refusal, "invalid_value", "prompt", "token %u: the model has %u", prompt->ids[i],
-                          n_vocabulary);
     return prompt->n > 0 || refuse(refusal, "invalid_value", "prompt", "the prompt is empty");
 }
 
-/* Going on in a slot costs what it holds of its own conversation beyond what is common. Worth it where half
- * of that conversation's prompt or more is shared: then it is most likely the same one. */
-static bool is_continued(const struct slot *slot, size_t n_common)
+/* Tokens held that the slot's own conversation will go on with. */
+static size_t own_tokens(const struct slot *slot)
 {
-    return n_common > 0 && 2 * n_common >= slot->n_base;
+    const struct wording later = {.ids = slot->later.ids, .n = slot->later.n};
+    return later.n > 0 ? common_tokens(slot, &later) : min_size(slot->n_base, slot_tokens(slot).n);
 }
 
-/* Tokens that a slot shares with the prompt when its own are held. */
-static size_t common_if_held(const struct slots *slots, const struct request *request,
-                             const struct slot *slot)
+/* How a prompt, as a slot's own tokens spell it, meets what the slot holds. */
+struct match {
+    size_t n_prompt, n_common;
+};
+
+static struct match match_as_held(const struct slots *slots, const struct request *request,
+                                  const struct slot *slot)
 {
     struct refusal refusal = {0};
     struct wording prompt = {0};
-    size_t n = word(slots, request, slot, &prompt, &refusal) ? common_tokens(slot, &prompt) : 0;
+    struct match match = {0};
+    if (word(slots, request, slot, &prompt, &refusal))
+        match = (struct match){.n_prompt = prompt.n, .n_common = common_tokens(slot, &prompt)};
     wording_release(&prompt);
-    return n;
+    return match;
+}
+
+/* Going on in a slot costs what its own conversation held beyond what is common. Nobody misses that where the
+ * last question is asked again, or a client comes back that had left. Where it is another conversation with
+ * the same 4000 tokens of instructions, a new slot has to read those once, and then neither pushes out the
+ * other. So what may be lost is half of what is saved. */
+static bool is_continued(const struct slot *slot, struct match match)
+{
+    bool again = match.n_common + OPENING_TOKENS >= match.n_prompt;
+    return match.n_common > 0 && (again || 3 * match.n_common >= 2 * own_tokens(slot));
 }
 
 /* The slot whose conversation the request goes on with, NULL where none does. `plain` is the prompt as the
@@ -143,44 +173,61 @@ static struct slot *find_continued(struct slots *slots, const struct request *re
     for (struct slot *slot = slots->items; slot < slots->items + SLOTS_MOST; slot++) {
         if (slot->session == NULL || slot->taken || 2 * common_tokens(slot, plain) < n_plain)
             continue;
-        size_t n = common_if_held(slots, request, slot);
-        if (is_continued(slot, n) && (n > n_best || (n == n_best && slot->used > best->used))) {
+        const struct match match = match_as_held(slots, request, slot);
+        if (is_continued(slot, match) &&
+            (match.n_common > n_best || (match.n_common == n_best && slot->used > best->used))) {
             best = slot;
-            n_best = n;
+            n_best = match.n_common;
         }
     }
     return best;
 }
 
-static void take(struct slot *slot, const struct wording *prompt)
+void slot_begin(struct slot *slot, const struct wording *prompt)
 {
-    slot->taken = true;
     slot->n_base = prompt->n;
     fathom_tokens_release(&slot->later);
     /* The last token is computed in any case, for its logits. */
     fathom_session_rewind(slot->session, min_size(common_tokens(slot, prompt), prompt->n - 1));
 }
 
+/* As the tokenizer spells it; refused where the context does not hold it. */
+static bool word_plainly(const struct slots *slots, const struct request *request, struct wording *prompt,
+                         struct refusal *refusal)
+{
+    const char *param = request->kind == REQUEST_CHAT ? "messages" : "prompt";
+    const size_t n_bytes = request_text_bytes(request);
+    if (n_bytes > slots->most_bytes)
+        return refuse(refusal, "context_length_exceeded", param,
+                      "the prompt has %zu bytes, and the context holds %u tokens", n_bytes, slots->n_context);
+    if (!word(slots, request, NULL, prompt, refusal))
+        return false;
+    return prompt->n <= slots->n_context ||
+           refuse(refusal, "context_length_exceeded", param,
+                  "the prompt has %zu tokens, and the context holds %u", prompt->n, slots->n_context);
+}
+
+/* As the slot's tokens spell it. They may be more than the tokenizer would make, and too many. */
+static bool word_as_held(const struct slots *slots, const struct request *request, const struct slot *slot,
+                         struct wording *prompt, struct refusal *refusal)
+{
+    return word(slots, request, slot, prompt, refusal) &&
+           (prompt->n <= slots->n_context || word(slots, request, NULL, prompt, refusal));
+}
+
 struct slot *slots_take(struct slots *slots, const struct request *request, struct wording *prompt,
                         struct refusal *refusal)
 {
     struct slot *slot;
-    if (!word(slots, request, NULL, prompt, refusal))
+    if (!word_plainly(slots, request, prompt, refusal))
         return NULL;
-    if (prompt->n > slots->n_context) {
-        refuse(refusal, "context_length_exceeded", request->kind == REQUEST_CHAT ? "messages" : "prompt",
-               "the prompt has %zu tokens, and the context holds %u", prompt->n, slots->n_context);
-        return NULL;
-    }
     slot = find_continued(slots, request, prompt);
     if (slot == NULL)
         slot = open_slot(slots, refusal);
-    else if (!word(slots, request, slot, prompt, refusal))
+    else if (!word_as_held(slots, request, slot, prompt, refusal))
         return NULL;
-    if (slot == NULL)
-        return NULL;
-    take(slot, prompt);
-    slots_trim(slots);
+    if (slot != NULL)
+        slot->taken = true;
     return slot;
 }
 
@@ -192,11 +239,12 @@ struct slot *slots_take_side(struct slots *slots, const struct request *request,
                                                        (uint32_t)min_size(SIDE_TOKENS, slots->n_context)};
     if (side->session == NULL)
         side->session = fathom_session_open(slots->model, &options, NULL);
-    if (side->session == NULL || side->taken || !word(slots, request, side, prompt, refusal))
+    if (side->session == NULL || side->taken || request_text_bytes(request) > slots->most_bytes ||
+        !word(slots, request, side, prompt, refusal))
         return NULL;
     if (prompt->n > options.n_context / 2) /* the other half is the answer's */
         return NULL;
-    take(side, prompt);
+    side->taken = true;
     return side;
 }
 
@@ -205,6 +253,13 @@ void slots_give_back(struct slots *slots, struct slot *slot)
     slot->taken = false;
     slot->used = ++slots->n_turns;
     slots_trim(slots);
+}
+
+void slot_settle_later(struct slot *slot, bool held)
+{
+    if (held)
+        slot->n_base = slot->later.n;
+    fathom_tokens_release(&slot->later);
 }
 
 struct slot *slots_find_idle(struct slots *slots)

@@ -66,12 +66,9 @@ void stream_end(struct stream *stream)
     unlock_and_wake(stream);
 }
 
-bool stream_is_full(struct stream *stream)
+size_t stream_unread(struct stream *stream)
 {
-    pthread_mutex_lock(&stream->lock);
-    bool full = stream->bytes.n_bytes - stream->n_taken >= STREAM_FULL_BYTES;
-    pthread_mutex_unlock(&stream->lock);
-    return full;
+    return stream_state(stream).n_bytes;
 }
 
 struct stream_state stream_state(struct stream *stream)
@@ -83,6 +80,18 @@ struct stream_state stream_state(struct stream *stream)
     return state;
 }
 
+/* Once half of what is there was taken, so that no more bytes are moved than taken. */
+static void forget_taken(struct stream *stream)
+{
+    size_t n_left = stream->bytes.n_bytes - stream->n_taken;
+    if (n_left > 0)
+        memmove(stream->bytes.bytes, stream->bytes.bytes + stream->n_taken, n_left);
+    else
+        buffer_clear(&stream->bytes);
+    stream->bytes.n_bytes = n_left; /* the next append ends the text anew */
+    stream->n_taken = 0;
+}
+
 size_t stream_read(struct stream *stream, char *into, size_t n_most)
 {
     pthread_mutex_lock(&stream->lock);
@@ -90,10 +99,8 @@ size_t stream_read(struct stream *stream, char *into, size_t n_most)
     if (n > 0)
         memcpy(into, stream->bytes.bytes + stream->n_taken, n);
     stream->n_taken += n;
-    if (stream->n_taken == stream->bytes.n_bytes) {
-        buffer_clear(&stream->bytes);
-        stream->n_taken = 0;
-    }
+    if (2 * stream->n_taken >= stream->bytes.n_bytes)
+        forget_taken(stream);
     pthread_mutex_unlock(&stream->lock);
     return n;
 }

@@ -13,9 +13,6 @@
 
 #include "base/buffer.h"
 
-/* From here on a client is too slow for its request to go on. A token's chunk takes about 200 bytes. */
-#define STREAM_FULL_BYTES ((size_t)64 << 10)
-
 struct stream {
     atomic_int n_holders;
     atomic_bool left;       /* nobody reads any more */
@@ -39,7 +36,7 @@ void stream_drop(struct stream *stream); /* NULL is fine */
 int stream_begin(struct stream *stream, int status);
 void stream_write(struct stream *stream, const struct buffer *bytes);
 void stream_end(struct stream *stream);
-bool stream_is_full(struct stream *stream);
+size_t stream_unread(struct stream *stream); /* bytes */
 
 static inline bool stream_was_left(struct stream *stream)
 {

@@ -8,8 +8,9 @@
 #include "base/clock.h"
 
 /* A reasoning gets no more than three quarters of the tokens there are, and leaves no more than these: a long
- * answer has a thousand words. */
-#define MOST_RESERVED 2048
+ * answer has a thousand words. In an answer that short there is no room for any. */
+#define MOST_RESERVED   2048
+#define LEAST_TO_REASON 16
 
 /* ---- the beginning ---- */
 
@@ -44,13 +45,24 @@ static bool open_reader(struct turn *turn, const struct request *request, struct
     return turn->reply != NULL || turn->text != NULL;
 }
 
+/* Tokens that closing a reasoning takes. */
+static size_t closing_tokens(const struct turn *turn)
+{
+    struct fathom_tokens tokens = {0};
+    size_t n = fathom_reasoning_close(turn->vocabulary, &tokens, NULL) ? tokens.n : 0;
+    fathom_tokens_release(&tokens);
+    return n;
+}
+
 /* The last token of an answer need not be held. */
 static void set_limits(struct turn *turn, const struct request *request)
 {
     turn->n_most = fathom_session_context(turn->slot->session) - turn->prompt.n + 1;
     if (request->max_tokens > 0)
         turn->n_most = min_size(turn->n_most, request->max_tokens);
-    turn->n_most_reasoning = turn->n_most - min_size(turn->n_most / 4, MOST_RESERVED);
+    const size_t n_reserved = min_size(turn->n_most / 4, MOST_RESERVED) + closing_tokens(turn);
+    turn->n_most_reasoning =
+        turn->n_most < LEAST_TO_REASON ? 0 : turn->n_most - min_size(turn->n_most, n_reserved);
     if (request->think_budget > 0)
         turn->n_most_reasoning = min_size(turn->n_most_reasoning, request->think_budget);
 }
@@ -74,13 +86,14 @@ bool turn_begin(struct turn *turn, struct job *job, struct slot *slot, struct wo
 {
     struct fathom_error err;
     *turn = (struct turn){.job = job, .slot = slot, .vocabulary = vocabulary, .prompt = *prompt};
-    turn->n_cached = slot_tokens(slot).n;
-    turn->before = fathom_session_stats(slot->session);
     turn->begun = clock_seconds();
     set_limits(turn, &job->request);
     if (open_sampler(turn, &job->request, &err) && open_constraint(turn, &job->request, &err) &&
         open_reader(turn, &job->request, &err) && delivery_open(&turn->delivery, job, &err)) {
+        slot_begin(slot, prompt); /* not before: who is refused leaves the conversation as it is */
         *prompt = (struct wording){0};
+        turn->n_cached = slot_tokens(slot).n;
+        turn->before = fathom_session_stats(slot->session);
         constrain(turn);
         return true;
     }
@@ -249,7 +262,7 @@ void turn_advance(struct turn *turn)
             add(turn, token);
         }
     }
-    if (turn->delivery.failed)
+    if (delivery_has_failed(&turn->delivery))
         fail_turn(turn, "the answer calls too many tools, or there is no memory for it");
     delivery_flush(&turn->delivery);
 }
@@ -274,6 +287,11 @@ void turn_finish(struct turn *turn)
     const struct delivery_end end = {
         .finish = turn->finish, .usage = turn_usage(turn), .timings = turn_timings(turn)};
     delivery_finish(&turn->delivery, &end);
+}
+
+size_t turn_computed(const struct turn *turn)
+{
+    return min_size(slot_tokens(turn->slot).n, turn->prompt.n) - turn->n_cached;
 }
 
 struct answer_usage turn_usage(const struct turn *turn)

@@ -38,7 +38,8 @@ struct turn {
     enum finish finish;
     struct refusal failure;        /* status 0: there is none */
     double begun, answered, ended; /* clock_seconds(): taken up, first token picked, over */
-    struct fathom_stats before;    /* the session's, when the turn began */
+    double blocked;             /* clock_seconds(): since then the client has read too little; 0: it reads */
+    struct fathom_stats before; /* the session's, when the turn began */
 };
 
 /* Takes over the job, and the prompt that the slot was taken with. False: refused, nothing is taken over. */
@@ -57,6 +58,7 @@ void turn_advance(struct turn *turn);
 /* Gives the client the end of its answer, or the failure. */
 void turn_finish(struct turn *turn);
 
+size_t turn_computed(const struct turn *turn); /* tokens of the prompt, so far */
 struct answer_usage turn_usage(const struct turn *turn);
 struct answer_timings turn_timings(const struct turn *turn);
 

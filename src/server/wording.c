@@ -2,6 +2,7 @@
 /* wording.c - what of a request the model is shown. */
 #include "server/wording.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -27,6 +28,19 @@ static struct fathom_chat chat_of(const struct request *request, const struct fa
     };
 }
 
+static bool has_tokens(const struct fathom_vocabulary *vocabulary, const struct request *request,
+                       struct fathom_error *err)
+{
+    const uint32_t n_vocabulary = fathom_vocabulary_size(vocabulary);
+    for (size_t i = 0; i < request->n_prompt_ids; i++)
+        if (request->prompt_ids[i] >= n_vocabulary) {
+            snprintf(err->text, sizeof err->text, "token %u: the model has %u", request->prompt_ids[i],
+                     n_vocabulary);
+            return false;
+        }
+    return true;
+}
+
 bool wording_prompt(const struct fathom_vocabulary *vocabulary, const struct request *request,
                     const struct fathom_tokens *held, struct wording *prompt, struct fathom_error *err)
 {
@@ -34,7 +48,7 @@ bool wording_prompt(const struct fathom_vocabulary *vocabulary, const struct req
     if (request->prompt_ids != NULL) {
         wording_release(prompt);
         *prompt = (struct wording){.ids = request->prompt_ids, .n = request->n_prompt_ids};
-        return true;
+        return has_tokens(vocabulary, request, err);
     }
     if (request->kind == REQUEST_CHAT) {
         const struct fathom_chat chat = chat_of(request, held);

@@ -19,6 +19,8 @@ static void start(struct serving *serving, uint32_t n_context, uint32_t n_parall
     wait_until_loaded(serving);
 }
 
+#define TASK "### Task:\\nGenerate a title.\\n<chat_history>\\nx\\n</chat_history>"
+
 /* A chat about a number, which the model has never been asked; no end token, the likeliest others. */
 static char *body_about(int number, const char *fields)
 {
@@ -147,17 +149,37 @@ static void a_prompt_is_left_within_one_piece(void **state)
     assert_true(metric_of(&serving, "fathom_computed_tokens_total") < LONG);
     assert_true(clock_seconds() - begun < 5);
     assert_true(metric_of(&serving, "fathom_generated_tokens_total") == 0);
+    double n_computed = metric_of(&serving, "fathom_prompt_tokens_total");
+    assert_true(n_computed > 0 && n_computed == metric_of(&serving, "fathom_computed_tokens_total"));
+    client = serving_connect(&serving); /* the client tries again, and finds what was computed */
+    send_request(client, CHAT, "", buffer_text(&body));
+    wait_for_metric(&serving, "fathom_requests_running", 1);
+    close(client);
+    wait_for_metric(&serving, "fathom_cancelled_total", 2);
+    assert_true(metric_of(&serving, "fathom_cached_tokens_total") >= n_computed - 1);
     buffer_release(&body);
     serving_stop(&serving);
 }
 
-/* It reads nothing, and asks for more than the socket and the stream hold: about 3 KB a token. */
+#define MANY_BYTES ", 'stream': true, 'logprobs': true, 'top_logprobs': 20" /* about 3 KB a token */
+
+/* Streams of so many bytes rest, and their clients count as gone after so long. */
+static void start_impatient(struct serving *serving, uint32_t n_parallel, double patience_seconds)
+{
+    *serving = serving_with(2 * LONG, n_parallel);
+    serving->options.worker.schedule.full_bytes = 65536;
+    serving->options.worker.schedule.patience_seconds = patience_seconds;
+    serving_start(serving);
+    wait_until_loaded(serving);
+}
+
+/* It reads nothing, and asks for more than the socket and the stream hold. */
 static void a_slow_reader_stalls_nobody(void **state)
 {
     (void)state;
     struct serving serving;
-    start(&serving, 2 * LONG, 2);
-    int slow = begin_chat(&serving, 1, ", 'stream': true, 'logprobs': true, 'top_logprobs': 20");
+    start_impatient(&serving, 2, 60);
+    int slow = begin_chat(&serving, 1, MANY_BYTES);
     double held = -1, now = 0;
     for (int i = 0; i < 200 && (held != now || now < 100); i++) { /* until it stands still */
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
@@ -169,8 +191,29 @@ static void a_slow_reader_stalls_nobody(void **state)
     char *answer = ask_about(&serving, 2, ", 'max_tokens': 4");
     assert_has(answer, "\"finish_reason\":\"length\"");
     free(answer);
+    answer = ask_server(&serving, CHAT, "",
+                        "{'messages': [{'role': 'user', 'content': '" TASK "'}], 'max_tokens': 4}");
+    assert_has(answer, "HTTP/1.1 200");
+    free(answer);
+    wait_for_metric(&serving, "fathom_requests_running", 1);
     close(slow);
     wait_for_metric(&serving, "fathom_requests_running", 0);
+    serving_stop(&serving);
+}
+
+/* As many as can be answered at once. */
+static void who_reads_nothing_for_long_has_left(void **state)
+{
+    (void)state;
+    struct serving serving;
+    start_impatient(&serving, 1, 0.2);
+    int slow = begin_chat(&serving, 1, MANY_BYTES);
+    wait_for_metric(&serving, "fathom_requests_running", 1);
+    char *answer = ask_about(&serving, 2, ", 'max_tokens': 4");
+    assert_has(answer, "\"finish_reason\":\"length\"");
+    free(answer);
+    assert_true(metric_of(&serving, "fathom_cancelled_total") == 1);
+    close(slow);
     serving_stop(&serving);
 }
 
@@ -213,7 +256,47 @@ static void a_second_turn_computes_what_is_new(void **state)
     serving_stop(&serving);
 }
 
-#define TASK "### Task:\\nGenerate a title.\\n<chat_history>\\nx\\n</chat_history>"
+/* Two with the same instructions, and answers that are longer than what is new in their questions. */
+static void instructions_may_be_shared(void **state)
+{
+    (void)state;
+    struct serving serving;
+    static const char *const questions[] = {"How deep?", "Why blue?"};
+    start(&serving, 1024, 2);
+    for (int i = 0; i < 3; i++) {
+        struct buffer body = {0};
+        buffer_append_format(&body,
+                             "{'messages': [{'role': 'system', 'content': 'You know the sea, and you like to "
+                             "tell of it.'}, {'role': 'user', 'content': '%s'}], 'temperature': 0, "
+                             "'max_tokens': 80, 'logit_bias': {'1': -100}}",
+                             questions[i % 2]);
+        char *answer = ask_server(&serving, CHAT, "", buffer_text(&body));
+        double n_prompt = number_in(answer, "prompt_tokens");
+        if (i == 2)
+            assert_true(number_in(answer, "cached_tokens") >= n_prompt - 1);
+        free(answer);
+        buffer_release(&body);
+        wait_for_metric(&serving, "fathom_idle_pending", 0);
+        if (i == 1)
+            assert_true(metric_of(&serving, "fathom_held_tokens") > n_prompt + 2 * 70);
+    }
+    serving_stop(&serving);
+}
+
+static void a_refused_request_leaves_the_chat_where_it_is(void **state)
+{
+    (void)state;
+    struct serving serving;
+    start(&serving, 512, 2);
+    free(ask_about(&serving, 5, ", 'max_tokens': 40"));
+    wait_for_metric(&serving, "fathom_idle_pending", 0);
+    double held = metric_of(&serving, "fathom_held_tokens");
+    char *answer = ask_about(&serving, 5, ", 'grammar': 'no rule at all'");
+    assert_has(answer, " 400 ");
+    assert_true(metric_of(&serving, "fathom_held_tokens") == held);
+    free(answer);
+    serving_stop(&serving);
+}
 
 static void a_chore_leaves_the_chat_where_it_is(void **state)
 {
@@ -251,7 +334,7 @@ static void chores_come_after_chats(void **state)
     wait_for_metric(&serving, "fathom_requests_waiting", 1);
     send_request(newer, CHAT, "", half_typed);
     char *answer = receive_all(older);
-    assert_has(answer, " 409 ");
+    assert_has(answer, " 410 ");
     assert_has(answer, "\"superseded\"");
     free(answer);
     wait_for_metric(&serving, "fathom_requests_waiting", 1);
@@ -384,6 +467,9 @@ int main(void)
         cmocka_unit_test(a_prompt_is_left_within_one_piece),
         cmocka_unit_test(a_slow_reader_stalls_nobody),
         cmocka_unit_test(a_second_turn_computes_what_is_new),
+        cmocka_unit_test(who_reads_nothing_for_long_has_left),
+        cmocka_unit_test(instructions_may_be_shared),
+        cmocka_unit_test(a_refused_request_leaves_the_chat_where_it_is),
         cmocka_unit_test(a_chore_leaves_the_chat_where_it_is),
         cmocka_unit_test(chores_come_after_chats),
         cmocka_unit_test(a_chat_goes_before_a_chore_that_runs),

@@ -461,13 +461,31 @@ static void nothing_else_documented(void **state)
     }
 }
 
+/* -1 lifts the server's own limit. */
+static void no_limit_is_an_answer_too(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"prompt\": \"x\", \"max_tokens\": -1}";
+    const struct request_defaults defaults = {.max_tokens = 5};
+    struct request request;
+    struct refusal refusal;
+    assert_true(request_parse(&request, REQUEST_COMPLETION, body, strlen(body), &defaults, &refusal));
+    assert_int_equal(request.max_tokens, 0);
+    request_release(&request);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(honoured_fields),         cmocka_unit_test(honoured_prompts),
-        cmocka_unit_test(ignored_fields),          cmocka_unit_test(ignored_list),
-        cmocka_unit_test(refused_fields),          cmocka_unit_test(documented),
-        cmocka_unit_test(nothing_else_documented), cmocka_unit_test(refused_prompts),
+        cmocka_unit_test(honoured_fields),
+        cmocka_unit_test(honoured_prompts),
+        cmocka_unit_test(ignored_fields),
+        cmocka_unit_test(ignored_list),
+        cmocka_unit_test(refused_fields),
+        cmocka_unit_test(documented),
+        cmocka_unit_test(nothing_else_documented),
+        cmocka_unit_test(refused_prompts),
+        cmocka_unit_test(no_limit_is_an_answer_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
