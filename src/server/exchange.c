@@ -15,6 +15,7 @@
 #define PATIENCE_SECONDS  1.0  /* then a stream begins although nothing is decided: its client sees life */
 #define LOOK_MILLISECONDS 250  /* how far those two may be missed */
 #define BLOCK_BYTES       ((size_t)16 << 10)
+#define BODIES_BYTES      ((size_t)64 << 20) /* of all bodies that are being sent */
 
 /* ---- opening and closing ---- */
 
@@ -77,7 +78,7 @@ void exchange_close(struct exchange *exchange)
     if (exchange->stream != NULL)
         stream_leave(exchange->stream);
     stream_drop(exchange->stream);
-    buffer_release(&exchange->body);
+    exchange_drop_body(exchange);
     buffer_release(&exchange->ignored);
     memory_free(exchange->path);
     memory_free(exchange);
@@ -97,6 +98,8 @@ static bool add_headers(const struct exchange *exchange, struct MHD_Response *re
                 MHD_add_response_header(response, "X-Content-Type-Options", "nosniff") == MHD_YES;
     if (origins_list(&exchange->front->origins, origin))
         done = done && MHD_add_response_header(response, "Access-Control-Allow-Origin", origin) == MHD_YES &&
+               MHD_add_response_header(response, "Access-Control-Expose-Headers",
+                                       "X-Request-Id, X-Fathom-Ignored") == MHD_YES &&
                MHD_add_response_header(response, "Vary", "Origin") == MHD_YES;
     if (exchange->id[0] != '\0')
         done = done && MHD_add_response_header(response, "X-Request-Id", exchange->id) == MHD_YES;
@@ -114,6 +117,8 @@ static enum MHD_Result queue(struct exchange *exchange, int status, const char *
     bool done = add_headers(exchange, response, type);
     if (status == 401)
         done = done && MHD_add_response_header(response, "WWW-Authenticate", "Bearer") == MHD_YES;
+    if (status == 405)
+        done = done && MHD_add_response_header(response, "Allow", route_methods(exchange->path)) == MHD_YES;
     done = done && MHD_queue_response(exchange->connection, (unsigned)status, response) == MHD_YES;
     MHD_destroy_response(response);
     exchange->answering = done;
@@ -130,9 +135,23 @@ enum MHD_Result exchange_send(struct exchange *exchange, int status, const char 
         MHD_create_response_from_buffer(body->n_bytes, (void *)buffer_text(body), MHD_RESPMEM_MUST_COPY));
 }
 
+/* A line for the log; what the client sent cannot end it. */
+static void note_refusal(struct exchange *exchange, const struct refusal *refusal)
+{
+    struct buffer line = {0};
+    buffer_append_format(&line, "%.16s %.100s: refused, %d: %s", exchange->method,
+                         exchange->path != NULL ? exchange->path : "", refusal->status, refusal->message);
+    for (size_t i = 0; i < line.n_bytes; i++)
+        if ((unsigned char)line.bytes[i] < ' ' || line.bytes[i] == 0x7F)
+            line.bytes[i] = '?';
+    worker_note_refusal(exchange->front->worker, buffer_text(&line));
+    buffer_release(&line);
+}
+
 enum MHD_Result exchange_refuse(struct exchange *exchange, const struct refusal *refusal)
 {
     struct buffer body = {0};
+    note_refusal(exchange, refusal);
     refusal_write(&body, refusal);
     buffer_append_text(&body, "\n");
     enum MHD_Result result = exchange_send(exchange, refusal->status, "application/json", &body);
@@ -143,9 +162,10 @@ enum MHD_Result exchange_refuse(struct exchange *exchange, const struct refusal 
 /* A browser keeps this for an hour. Whether the page may ask at all, the other headers say. */
 enum MHD_Result exchange_send_preflight(struct exchange *exchange)
 {
-    static const char *const headers[][2] = {
+    const char *wanted = exchange_header(exchange, "Access-Control-Request-Headers");
+    const char *const headers[][2] = {
         {"Access-Control-Allow-Methods", "GET, POST"},
-        {"Access-Control-Allow-Headers", "Authorization, Content-Type"},
+        {"Access-Control-Allow-Headers", wanted != NULL ? wanted : "Authorization, Content-Type"},
         {"Access-Control-Max-Age", "3600"},
     };
     struct MHD_Response *response = MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
@@ -216,16 +236,38 @@ static enum MHD_Result answer_stream(struct exchange *exchange)
     return queue(exchange, 200, "text/event-stream", response);
 }
 
+static void add_to_body(struct exchange *exchange, const char *bytes, size_t n_bytes)
+{
+    struct front *front = exchange->front;
+    if (n_bytes > REQUEST_BYTES - exchange->body.n_bytes) {
+        refuse_length(exchange);
+        return;
+    }
+    if (n_bytes <= BODIES_BYTES - front->body_bytes)
+        buffer_append(&exchange->body, bytes, n_bytes);
+    else
+        exchange->body.failed = true;
+    if (exchange->body.failed)
+        refuse_with(&exchange->refusal, 503, REFUSAL_UNAVAILABLE, "no_memory",
+                    "there is no memory for this request now");
+    else
+        front->body_bytes += n_bytes;
+}
+
+void exchange_drop_body(struct exchange *exchange)
+{
+    exchange->front->body_bytes -= exchange->body.n_bytes;
+    buffer_release(&exchange->body);
+}
+
 enum MHD_Result exchange_take_body(struct exchange *exchange, const char *bytes, size_t n_bytes)
 {
     if (clock_seconds() - exchange->begun > BODY_SECONDS)
         return MHD_NO;
+    if (exchange->refusal.status == 0 && route_reads_body(exchange->route))
+        add_to_body(exchange, bytes, n_bytes);
     if (exchange->refusal.status != 0)
-        return MHD_YES;
-    if (n_bytes > REQUEST_BYTES - exchange->body.n_bytes)
-        refuse_length(exchange);
-    else
-        buffer_append(&exchange->body, bytes, n_bytes);
+        exchange_drop_body(exchange);
     return MHD_YES;
 }
 
@@ -265,8 +307,8 @@ static void ping(struct exchange *exchange)
     else
         buffer_append_format(&text, "working, %u waiting", view.n_waiting);
     chunk_ping(&out, buffer_text(&text));
-    stream_begin(exchange->stream, 200);
-    stream_write(exchange->stream, &out);
+    if (stream_begin(exchange->stream, 200) == 200) /* it may have been refused a moment ago */
+        stream_write(exchange->stream, &out);
     buffer_release(&text);
     buffer_release(&out);
 }

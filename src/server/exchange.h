@@ -26,6 +26,7 @@ struct front {
     struct worker *worker;
     int wake;
     struct exchange *exchanges; /* that are open */
+    size_t body_bytes;          /* of all their bodies */
 };
 
 struct exchange {
@@ -55,6 +56,7 @@ struct exchange *exchange_open(struct front *front, struct MHD_Connection *conne
 void exchange_close(struct exchange *exchange); /* the client left, or has its answer */
 
 enum MHD_Result exchange_take_body(struct exchange *exchange, const char *bytes, size_t n_bytes);
+void exchange_drop_body(struct exchange *exchange); /* it was read, or never will be */
 /* The whole request is here, or something has changed since the exchange was suspended. */
 enum MHD_Result exchange_go_on(struct exchange *exchange);
 

@@ -8,7 +8,7 @@ static const char *phase_name(const struct worker_view *view)
 {
     static const char *const names[] = {
         [WORKER_LOADING] = "loading", [WORKER_READY] = "ok", [WORKER_STOPPED] = "stopping"};
-    return names[view->phase];
+    return names[view->stopping ? WORKER_STOPPED : view->phase];
 }
 
 void listing_health(struct buffer *out, const struct listing_facts *facts)

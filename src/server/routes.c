@@ -117,7 +117,7 @@ static enum MHD_Result answer_request(struct exchange *exchange, enum request_ki
         return refuse_stopped(exchange);
     bool parsed = request_parse(&request, kind, buffer_text(&exchange->body), exchange->body.n_bytes,
                                 front->defaults, &refusal);
-    buffer_release(&exchange->body);
+    exchange_drop_body(exchange);
     if (!parsed)
         return exchange_refuse(exchange, &refusal);
     if (front->strict_model && request.model != NULL && strcmp(request.model, front->model_id) != 0) {
@@ -237,6 +237,19 @@ const struct route *route_find(const struct exchange *exchange, struct refusal *
                     exchange->path, exchange->method);
     else
         refuse_with(refusal, 404, REFUSAL_INVALID, "not_found", "there is nothing at %.100s", exchange->path);
+    return NULL;
+}
+
+bool route_reads_body(const struct route *route)
+{
+    return strcmp(route->method, "POST") == 0 && route->answer != answer_now;
+}
+
+const char *route_methods(const char *path)
+{
+    for (size_t i = 0; i < n_routes; i++)
+        if (leads_to(&routes[i], path))
+            return strcmp(routes[i].method, "GET") == 0 ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
     return NULL;
 }
 

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 
 #define USUAL_CHUNK   512      /* tokens, where the options say nothing: fathom.h */
+#define NOTES_BYTES   65536    /* of lines that wait to be logged; more are counted and not kept */
 #define BLOCKED_NANOS 10000000 /* between looks at readers that are too slow */
 
 struct worker {
@@ -27,7 +28,8 @@ struct worker {
 
     pthread_mutex_t lock; /* of everything below */
     pthread_cond_t changed;
-    struct job *inbox; /* newest first */
+    struct job *inbox;   /* newest first */
+    struct buffer notes; /* lines for the log */
     enum worker_phase phase;
     uint32_t percent, n_running, n_waiting;
     uint64_t n_held;
@@ -43,6 +45,7 @@ struct worker_view worker_view(struct worker *worker)
 {
     pthread_mutex_lock(&worker->lock);
     struct worker_view view = {.phase = worker->phase,
+                               .stopping = worker->stopping,
                                .percent = worker->percent,
                                .n_running = worker->n_running,
                                .n_waiting = worker->n_waiting,
@@ -94,6 +97,19 @@ bool worker_submit(struct worker *worker, struct job *job)
     return taken;
 }
 
+void worker_note_refusal(struct worker *worker, const char *line)
+{
+    meter_add(&worker->tally.requests, 1);
+    meter_add(&worker->tally.refused, 1);
+    pthread_mutex_lock(&worker->lock);
+    if (worker->notes.n_bytes < NOTES_BYTES) {
+        buffer_append_text(&worker->notes, worker->notes.n_bytes > 0 ? "\n" : "");
+        buffer_append_text(&worker->notes, line);
+    }
+    pthread_cond_signal(&worker->changed);
+    pthread_mutex_unlock(&worker->lock);
+}
+
 void worker_stop(struct worker *worker, double grace_seconds)
 {
     pthread_mutex_lock(&worker->lock);
@@ -106,7 +122,7 @@ void worker_stop(struct worker *worker, double grace_seconds)
 static bool is_wanted(struct worker *worker)
 {
     pthread_mutex_lock(&worker->lock);
-    bool wanted = worker->inbox != NULL || worker->stopping;
+    bool wanted = worker->inbox != NULL || worker->notes.n_bytes > 0 || worker->stopping;
     pthread_mutex_unlock(&worker->lock);
     return wanted;
 }
@@ -139,6 +155,22 @@ static void add_jobs(struct worker *worker, struct job *oldest)
     }
 }
 
+/* Lines that were taken out of the notes, without the lock. */
+static void write_notes(const struct worker *worker, struct buffer *notes)
+{
+    const struct server_log *log = &worker->options.schedule.log;
+    if (notes->n_bytes > 0 && log->write != NULL)
+        log->write(log->listener, buffer_text(notes));
+    buffer_release(notes);
+}
+
+static struct buffer take_notes(struct worker *worker)
+{
+    struct buffer notes = worker->notes;
+    worker->notes = (struct buffer){0};
+    return notes;
+}
+
 static void wait_a_little(struct worker *worker)
 {
     struct timespec until;
@@ -160,13 +192,15 @@ static enum order take_orders(struct worker *worker, enum round last)
     pthread_mutex_lock(&worker->lock);
     if (worker->inbox == NULL && last == ROUND_BLOCKED)
         wait_a_little(worker);
-    while (idle && worker->inbox == NULL && !worker->stopping)
+    while (idle && worker->inbox == NULL && worker->notes.n_bytes == 0 && !worker->stopping)
         pthread_cond_wait(&worker->changed, &worker->lock);
     struct job *jobs = empty_inbox(worker);
+    struct buffer notes = take_notes(worker);
     if (worker->stopping)
         order =
             last == ROUND_NOTHING || clock_seconds() >= worker->deadline ? ORDER_STOP : ORDER_STOP_WAITING;
     pthread_mutex_unlock(&worker->lock);
+    write_notes(worker, &notes);
     if (jobs != NULL) {
         add_jobs(worker, jobs);
         show_schedule(worker);
@@ -237,9 +271,11 @@ static void refuse_all(struct worker *worker)
     schedule_refuse_running(&worker->schedule, &refusal);
     pthread_mutex_lock(&worker->lock);
     struct job *jobs = empty_inbox(worker);
+    struct buffer notes = take_notes(worker);
     worker->phase = WORKER_STOPPED;
     worker->n_running = worker->n_waiting = 0;
     pthread_mutex_unlock(&worker->lock);
+    write_notes(worker, &notes);
     add_jobs(worker, jobs);
     schedule_refuse_waiting(&worker->schedule, &refusal);
     eventfd_write(worker->wake, 1);
@@ -310,6 +346,7 @@ void worker_free(struct worker *worker)
         pthread_join(worker->thread, NULL);
     }
     fathom_model_close(worker->model);
+    buffer_release(&worker->notes);
     pthread_cond_destroy(&worker->changed);
     pthread_mutex_destroy(&worker->lock);
     memory_free(worker);

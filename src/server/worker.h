@@ -20,6 +20,9 @@ struct worker_options {
 struct worker *worker_start(const struct worker_options *options, int wake, struct error *err);
 bool worker_submit(struct worker *worker,
                    struct job *job); /* takes it over; false: it does not, and is STOPPED */
+/* Logs and counts a request that was refused before it became a job. The thread that computes writes the
+ * line, since a log may be slow. */
+void worker_note_refusal(struct worker *worker, const char *line);
 /* Ends what waits now, and what runs in so many seconds. Then worker_view() says STOPPED. */
 void worker_stop(struct worker *worker, double grace_seconds);
 void worker_free(struct worker *worker); /* waits for the thread; NULL is fine */
@@ -29,6 +32,7 @@ enum worker_phase { WORKER_LOADING, WORKER_READY, WORKER_STOPPED };
 /* What can be seen from outside, at any time and at once. */
 struct worker_view {
     enum worker_phase phase;
+    bool stopping;                 /* or STOPPED */
     uint32_t percent;              /* loaded */
     uint32_t n_running, n_waiting; /* requests */
     uint64_t n_held;               /* tokens, in all conversations */

@@ -88,13 +88,20 @@ static void reasoning_leaves_room_for_the_answer(void **state)
     buffer_append_format(&asked, body, "");
     char *answer = ask_server(serving, CHAT, "", buffer_text(&asked));
     assert_has(answer, "\"reasoning_content\":\"");
-    assert_true(number_in(answer, "reasoning_tokens") >= 60 && number_in(answer, "reasoning_tokens") < 80);
+    assert_true(number_in(answer, "reasoning_tokens") >= 57 && number_in(answer, "reasoning_tokens") < 80);
     assert_has_not(answer, "\"content\":\"\"");
     free(answer);
     buffer_clear(&asked);
     buffer_append_format(&asked, body, ", 'thinking_budget': 7");
     answer = ask_server(serving, CHAT, "", buffer_text(&asked));
     assert_true(number_in(answer, "reasoning_tokens") >= 7 && number_in(answer, "reasoning_tokens") < 16);
+    free(answer);
+    answer =
+        ask_server(serving, CHAT, "",
+                   "{'messages': [{'role': 'user', 'content': 'Why?'}], 'temperature': 0, 'max_tokens': 10, "
+                   "'logit_bias': {'1': -100}, 'enable_thinking': true}");
+    assert_has_not(answer, "\"content\":\"\"");
+    assert_true(number_in(answer, "completion_tokens") == 10);
     free(answer);
     buffer_release(&asked);
 }
@@ -127,6 +134,9 @@ static void what_makes_no_sense_is_a_4xx(void **state)
         {"POST /health", "", "{}", " 405 "},
         {CHAT, "Origin: https://elsewhere.example\r\n", "{}", " 403 "},
         {"POST /v1/requests/none/answer", "", "{}", " 404 "},
+        {"POST /v1/tokenize", "", "{'prompt': [1, 999999]}", " 400 "},
+        {"DELETE /v1/models", "", NULL, "\r\nAllow: GET, HEAD, OPTIONS\r\n"},
+        {"GET /v1/tokenize", "", NULL, "\r\nAllow: POST, OPTIONS\r\n"},
         {CHAT, "Content-Length: 99999999\r\n", NULL, " 413 "},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -137,11 +147,45 @@ static void what_makes_no_sense_is_a_4xx(void **state)
     }
 }
 
+static void a_text_too_long_to_tokenize_is_refused(void **state)
+{
+    struct buffer body = {0};
+    buffer_append_text(&body, "{'content': '");
+    while (body.n_bytes < TOKENIZE_BYTES + 20)
+        buffer_append_text(&body, "a text that is long ");
+    buffer_append_text(&body, "'}");
+    char *answer = ask_server(*state, "POST /v1/tokenize", "", buffer_text(&body));
+    assert_has(answer, " 413 ");
+    free(answer);
+    answer = ask_server(*state, "POST /v1/completions", "", buffer_text(&body));
+    assert_has(answer, " 400 ");
+    free(answer);
+    buffer_release(&body);
+}
+
+/* Bodies where there is nothing to be said. */
+static void bodies_are_passed_over_where_none_is_read(void **state)
+{
+    struct buffer body = {0};
+    while (body.n_bytes < 100000)
+        buffer_append_text(&body, "nothing of interest ");
+    char *answer = ask_server(*state, "GET /health", "", buffer_text(&body));
+    assert_has(answer, "\"ok\"");
+    free(answer);
+    buffer_release(&body);
+}
+
 static void pages_that_were_listed_may_ask(void **state)
 {
     char *answer = ask_server(*state, "GET /v1/models", "Origin: https://chat.example\r\n", NULL);
     assert_has(answer, "HTTP/1.1 200");
     assert_has(answer, "Access-Control-Allow-Origin: https://chat.example\r\n");
+    assert_has(answer, "Access-Control-Expose-Headers: X-Request-Id, X-Fathom-Ignored\r\n");
+    free(answer);
+    answer =
+        ask_server(*state, "OPTIONS /v1/chat/completions",
+                   "Origin: https://chat.example\r\nAccess-Control-Request-Headers: x-one, x-two\r\n", NULL);
+    assert_has(answer, "Access-Control-Allow-Headers: x-one, x-two\r\n");
     free(answer);
     answer = ask_server(*state, "OPTIONS /v1/chat/completions", "Origin: https://chat.example\r\n", NULL);
     assert_has(answer, "HTTP/1.1 204");
@@ -220,6 +264,41 @@ static void other_names_are_refused_where_that_is_asked(void **state)
     assert_has(answer, " 200 ");
     free(answer);
     serving_stop(&serving);
+}
+
+struct lines {
+    pthread_mutex_t lock;
+    struct buffer text;
+};
+
+static void keep_line(void *context, const char *line)
+{
+    struct lines *lines = context;
+    pthread_mutex_lock(&lines->lock);
+    buffer_append_format(&lines->text, "%s\n", line);
+    pthread_mutex_unlock(&lines->lock);
+}
+
+static void every_request_gets_a_line(void **state)
+{
+    (void)state;
+    struct lines lines = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct serving serving = serving_with(64, 1);
+    serving.options.worker.schedule.log = (struct server_log){keep_line, &lines};
+    serving_start(&serving);
+    wait_until_loaded(&serving);
+    free(ask_server(&serving, "GET /of%0Amine", "", NULL));
+    free(ask_server(&serving, CHAT, "", "{'messages': 1}"));
+    free(ask_server(&serving, "POST /v1/tokenize", "", "{'content': 'Once'}"));
+    free(ask_server(&serving, "POST /v1/completions", "", "{'prompt': 'Once', 'max_tokens': 2}"));
+    assert_true(metric_of(&serving, "fathom_requests_total") == 4);
+    assert_true(metric_of(&serving, "fathom_refused_total") == 2);
+    serving_stop(&serving);
+    assert_has(buffer_text(&lines.text), "\nGET /of?mine: refused, 404: there is nothing at /of?mine\n");
+    assert_has(buffer_text(&lines.text), "\nPOST /v1/chat/completions: refused, 400: ");
+    assert_has(buffer_text(&lines.text), "\ntokenize tokens-");
+    assert_has(buffer_text(&lines.text), "\ncompletion cmpl-");
+    buffer_release(&lines.text);
 }
 
 /* Loading that goes on until it is let go. */
@@ -313,10 +392,13 @@ int main(void)
         cmocka_unit_test(reasoning_leaves_room_for_the_answer),
         cmocka_unit_test(completions_go_on_with_a_text),
         cmocka_unit_test(what_makes_no_sense_is_a_4xx),
+        cmocka_unit_test(a_text_too_long_to_tokenize_is_refused),
+        cmocka_unit_test(bodies_are_passed_over_where_none_is_read),
         cmocka_unit_test(pages_that_were_listed_may_ask),
         cmocka_unit_test(two_names_are_listed_with_their_context),
         cmocka_unit_test(only_keys_from_the_file_open),
         cmocka_unit_test(other_names_are_refused_where_that_is_asked),
+        cmocka_unit_test(every_request_gets_a_line),
         cmocka_unit_test(chats_wait_for_the_model_and_nothing_else_does),
         cmocka_unit_test(a_model_that_cannot_be_loaded_ends_the_server),
     };
