@@ -116,7 +116,7 @@ $(call made,src/kernel/avx512/bf16_): private OWN := $(isa_bf16) $(KERNEL_CFLAGS
 $(call made,src/kernel/avx512/amx_): private OWN := $(isa_amx) $(KERNEL_CFLAGS)
 $(call made,tests/) $(call made,bench/): private OWN := -Itests
 $(call made,tests/kernel/amx_): private OWN := -Itests $(if $(filter x86_64,$(machine)),$(isa_avx512))
-users_of_libraries := $(addprefix src/,server/ $(addprefix cli/,chat_line checksum host pull transfers))
+users_of_libraries := $(addprefix src/,server/ $(addprefix cli/,chat/line pull.c pull/))
 $(foreach user,$(users_of_libraries),$(call made,$(user))): private OWN := $(PROGRAM_CFLAGS)
 
 $(BUILD)/%.o: %.c $(BUILD)/flags

@@ -6,10 +6,10 @@
 
 #include "base/memory.h"
 #include "cli/amount.h"
-#include "cli/bench_chat.h"
-#include "cli/bench_forecast.h"
-#include "cli/bench_slice.h"
-#include "cli/bench_time.h"
+#include "cli/bench/chat.h"
+#include "cli/bench/forecast.h"
+#include "cli/bench/slice.h"
+#include "cli/bench/time.h"
 #include "cli/command.h"
 #include "cli/terminal.h"
 

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "cli/amount.h"
-#include "cli/chat_file.h"
-#include "cli/chat_line.h"
-#include "cli/chat_show.h"
-#include "cli/chat_talk.h"
+#include "cli/chat/file.h"
+#include "cli/chat/line.h"
+#include "cli/chat/show.h"
+#include "cli/chat/talk.h"
 #include "cli/command.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* forge.c - `fathom forge`: a model of random weights in the shape of a real one. */
 #include "cli/command.h"
-#include "cli/forge_file.h"
-#include "cli/forge_vocabulary.h"
+#include "cli/forge/file.h"
+#include "cli/forge/vocabulary.h"
 #include "cli/terminal.h"
 
 #define NOT_GIVEN UINT64_MAX /* a count that the command line does not give */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inspect.c - `fathom inspect`: what a model file holds, without loading it. */
 #include "cli/command.h"
-#include "cli/inspect_model.h"
+#include "cli/inspect/model.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"
 

@@ -4,13 +4,13 @@
 #include <stdio.h>
 
 #include "cli/command.h"
-#include "cli/forge_file.h"
+#include "cli/forge/file.h"
 #include "cli/mix.h"
-#include "cli/plan_machine.h"
-#include "cli/plan_measure.h"
-#include "cli/plan_suggest.h"
-#include "cli/plan_view.h"
-#include "cli/plan_work.h"
+#include "cli/plan/machine.h"
+#include "cli/plan/measure.h"
+#include "cli/plan/suggest.h"
+#include "cli/plan/view.h"
+#include "cli/plan/work.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"
 

@@ -8,9 +8,9 @@
 #include "base/memory.h"
 #include "cli/amount.h"
 #include "cli/command.h"
-#include "cli/store.h"
+#include "cli/pull/store.h"
+#include "cli/pull/transfers.h"
 #include "cli/terminal.h"
-#include "cli/transfers.h"
 #include "gguf/locate.h"
 
 #define DEFAULT_ENDPOINT    "https://huggingface.co"

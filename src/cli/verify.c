@@ -11,8 +11,8 @@
 #include "cli/setup.h"
 #include "cli/shipped.h"
 #include "cli/terminal.h"
-#include "cli/verify_file.h"
-#include "cli/verify_machine.h"
+#include "cli/verify/file.h"
+#include "cli/verify/machine.h"
 
 #define RATE_SECONDS 1.0 /* a rate of less time says more of the first read than of the drive */
 

@@ -7,8 +7,8 @@
 #ifndef FATHOM_SERVER_SERVER_H
 #define FATHOM_SERVER_SERVER_H
 
-#include "server/request.h"
-#include "server/worker.h"
+#include "server/compute/worker.h"
+#include "server/request/request.h"
 
 struct server_options {
     const char *host; /* a name or address to listen on */

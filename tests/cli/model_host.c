@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/random.h"
-#include "cli/checksum.h"
+#include "cli/pull/checksum.h"
 
 #define REQUEST_BYTES 8192
 #define SEND_BYTES    16384

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "cli/download.h"
+#include "cli/pull/download.h"
 #include "scratch.h"
 
 #define FILE_BYTES ((uint64_t)3 << 20) /* three pieces */

@@ -9,9 +9,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/command.h"
-#include "cli/forge_blocks.h"
-#include "cli/forge_file.h"
-#include "cli/forge_vocabulary.h"
+#include "cli/forge/blocks.h"
+#include "cli/forge/file.h"
+#include "cli/forge/vocabulary.h"
 #include "quant/decode.h"
 
 #define SEED 20250120

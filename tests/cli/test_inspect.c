@@ -6,7 +6,7 @@
 #include <jansson.h>
 
 #include "cli/command.h"
-#include "cli/inspect_model.h"
+#include "cli/inspect/model.h"
 
 #define VOCABULARY "tests/golden/deepseek-r1-vocab.gguf"
 

@@ -4,9 +4,9 @@
 #include <jansson.h>
 #include <math.h>
 
-#include "cli/plan_machine.h"
-#include "cli/plan_measure.h"
-#include "cli/plan_view.h"
+#include "cli/plan/machine.h"
+#include "cli/plan/measure.h"
+#include "cli/plan/view.h"
 #include "weights/planned.h"
 
 static struct planned r1;

@@ -3,8 +3,8 @@
 #include "check.h"
 
 #include "base/file.h"
-#include "cli/checksum.h"
-#include "cli/repository.h"
+#include "cli/pull/checksum.h"
+#include "cli/pull/repository.h"
 #include "scratch.h"
 
 static void test_reads_names(void **state)

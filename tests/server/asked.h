@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "server/request.h"
+#include "server/request/request.h"
 
 /* The body's ' become ". */
 static inline bool ask(struct request *request, enum request_kind kind, const char *body,

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "server/chunk.h"
+#include "server/answer/chunk.h"
 
 static const struct answer_head chat = {
     .is_chat = true, .id = "chatcmpl-1", .model = "r\"1", .created = 1700000000};

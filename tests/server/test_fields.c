@@ -5,7 +5,7 @@
 
 #include "base/file.h"
 #include "server/asked.h"
-#include "server/fields.h"
+#include "server/request/fields.h"
 
 /* ---- honoured ---- */
 

@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "base/utf8.h"
 #include "check.h"
-#include "server/json_writer.h"
+#include "server/answer/json_writer.h"
 
 static void expect_text(const char *text, size_t n_bytes, const char *expected)
 {

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "server/stream.h"
+#include "server/compute/stream.h"
 
 #define PIECE  1000
 #define PIECES 2000

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* suggest.c - the files of unsloth/DeepSeek-R1-GGUF that are mixes of ours, by name. Sizes are those of
+ * our mixes, which differ from the files' by up to a tenth. */
+#include "cli/plan/suggest.h"
+
+#include <stdio.h>
+
+#include "cli/amount.h"
+#include "cli/forge/file.h"
+#include "cli/help.h"
+#include "cli/mix.h"
+#include "cli/plan/view.h"
+
+#define REPOSITORY "unsloth/DeepSeek-R1-GGUF"
+
+/* As the repository names them, largest first. */
+static const char *const quants[] = {"Q8_0",       "Q4_K_M",   "Q3_K_M",  "UD-Q2_K_XL",
+                                     "UD-IQ2_XXS", "UD-IQ1_M", "UD-IQ1_S"};
+#define N_QUANTS (sizeof quants / sizeof *quants)
+
+/* A file that is not there, and its plan. */
+struct candidate {
+    struct plan_work work;
+    struct mapping hole;
+};
+
+static bool open_candidate(struct candidate *candidate, const char *quant,
+                           const struct computation *computation, const struct plan_machine *machine,
+                           struct error *err)
+{
+    struct forge_model model = {
+        .geometry = preset_geometry(PRESET_R1), .layout = LAYOUT_NEW, .mix = mix_find(quant)};
+    struct plan_work *work = &candidate->work;
+    snprintf(model.name, sizeof model.name, "%s %s", preset_name(PRESET_R1), model.mix->name);
+    if (!forge_file_imagine(&model, &candidate->hole, &work->file, err) ||
+        !plan_work_take(work, computation, err))
+        return false;
+    work->machine = *machine;
+    return plan_work_make(work, err);
+}
+
+static void close_candidate(struct candidate *candidate)
+{
+    plan_work_close(&candidate->work);
+    mapping_close(&candidate->hole);
+}
+
+/* A line of the table; *fits says whether memory holds it all. */
+static bool show_candidate(const char *quant, const struct computation *computation,
+                           const struct plan_machine *machine, bool *fits, struct buffer *page,
+                           struct error *err)
+{
+    struct candidate candidate = {0};
+    struct error refusal;
+    bool planned = open_candidate(&candidate, quant, computation, machine, &refusal);
+    const struct plan_work *work = &candidate.work;
+    *fits = planned && !work->plan.exceeds_memory;
+    buffer_append_format(page, "  %-12s about %10s   %s\n", quant, amount_bytes(gguf_bytes(&work->file)).text,
+                         *fits     ? "memory holds it"
+                         : planned ? "larger than memory: experts read from disk, slow"
+                                   : "does not fit");
+    close_candidate(&candidate);
+    return buffer_ok(page, err);
+}
+
+/* How fast the suggested one would be, in one sentence. */
+static bool append_speed(const char *quant, const struct computation *computation,
+                         const struct plan_machine *machine, bool measure, struct buffer *text,
+                         struct error *err)
+{
+    struct candidate candidate = {0};
+    struct plan_work *work = &candidate.work;
+    bool ok = open_candidate(&candidate, quant, computation, machine, err) &&
+              (!measure || (plan_work_measure(work, err) && plan_work_make(work, err)));
+    if (ok && work->plan.forecast.known) {
+        const struct plan_view view = {.plan = &work->plan, .machine = &work->machine, .file = &work->file};
+        buffer_append_format(text, " It would answer with about %s tokens a second; ",
+                             amount_rate(work->plan.forecast.first.low).text);
+        plan_sentence(&view, text);
+        buffer_append_text(text, ".");
+    }
+    close_candidate(&candidate);
+    return ok;
+}
+
+bool plan_suggest(const struct computation *computation, const struct plan_machine *machine, bool measure,
+                  struct buffer *page, struct error *err)
+{
+    struct buffer text = {0};
+    const char *best = NULL;
+    bool ok = true;
+    buffer_append_format(page,
+                         "DeepSeek-R1, in the files of " REPOSITORY ", with %s of memory available:\n\n",
+                         amount_bytes(machine->available_bytes).text);
+    for (size_t i = 0; ok && i < N_QUANTS; i++) {
+        bool fits = false;
+        ok = show_candidate(quants[i], computation, machine, &fits, page, err);
+        if (fits && best == NULL)
+            best = quants[i];
+    }
+    buffer_append_text(page, "\n");
+    if (best != NULL) {
+        buffer_append_format(&text, "Take %s, the largest that memory holds.", best);
+        ok = ok && append_speed(best, computation, machine, measure, &text, err);
+    } else {
+        best = quants[N_QUANTS - 1];
+        buffer_append_format(
+            &text,
+            "Memory holds none of them. %s is the smallest: what does not fit of it would be read "
+            "from disk while it answers, and 'fathom bench' without a model says how slow that "
+            "is.",
+            best);
+    }
+    help_wrap(page, buffer_text(&text), 0, 0);
+    buffer_release(&text);
+    buffer_append_format(page,
+                         "\n    fathom pull " REPOSITORY ":%s\n    fathom plan -m " REPOSITORY
+                         ":%s\n    fathom chat -m " REPOSITORY ":%s\n",
+                         best, best, best);
+    return ok && buffer_ok(page, err);
+}

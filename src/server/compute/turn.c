@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* turn.c - what one answer does with its logits. */
+#include "server/compute/turn.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+/* A reasoning gets no more than three quarters of the tokens there are, and leaves no more than these: a long
+ * answer has a thousand words. In an answer that short there is no room for any. */
+#define MOST_RESERVED   2048
+#define LEAST_TO_REASON 16
+
+/* ---- the beginning ---- */
+
+static bool open_sampler(struct turn *turn, const struct request *request, struct fathom_error *err)
+{
+    struct fathom_sampling sampling = request->sampling;
+    if (!request->has_seed && sampling.seed == 0)
+        sampling.seed = seed_make();
+    turn->sampler = fathom_sampler_open(fathom_vocabulary_size(turn->vocabulary), &sampling, err);
+    if (turn->sampler == NULL)
+        return false;
+    fathom_sampler_reset(turn->sampler, sampling.seed, turn->prompt.ids, turn->prompt.n, turn->prompt.n);
+    return true;
+}
+
+static bool open_constraint(struct turn *turn, const struct request *request, struct fathom_error *err)
+{
+    const char *text = request->constraint_text;
+    if (!request->is_constrained)
+        return true;
+    turn->constraint = fathom_constraint_open(turn->vocabulary, request->constraint, text,
+                                              text != NULL ? strlen(text) : 0, err);
+    return turn->constraint != NULL;
+}
+
+static bool open_reader(struct turn *turn, const struct request *request, struct fathom_error *err)
+{
+    if (request->kind == REQUEST_CHAT)
+        turn->reply = fathom_reply_open(turn->vocabulary, turn->prompt.ids, turn->prompt.n, err);
+    else
+        turn->text = fathom_text_stream_open(turn->vocabulary, err);
+    return turn->reply != NULL || turn->text != NULL;
+}
+
+/* Tokens that closing a reasoning takes. */
+static size_t closing_tokens(const struct turn *turn)
+{
+    struct fathom_tokens tokens = {0};
+    size_t n = fathom_reasoning_close(turn->vocabulary, &tokens, NULL) ? tokens.n : 0;
+    fathom_tokens_release(&tokens);
+    return n;
+}
+
+/* The last token of an answer need not be held. */
+static void set_limits(struct turn *turn, const struct request *request)
+{
+    turn->n_most = fathom_session_context(turn->slot->session) - turn->prompt.n + 1;
+    if (request->max_tokens > 0)
+        turn->n_most = min_size(turn->n_most, request->max_tokens);
+    const size_t n_reserved = min_size(turn->n_most / 4, MOST_RESERVED) + closing_tokens(turn);
+    turn->n_most_reasoning =
+        turn->n_most < LEAST_TO_REASON ? 0 : turn->n_most - min_size(turn->n_most, n_reserved);
+    if (request->think_budget > 0)
+        turn->n_most_reasoning = min_size(turn->n_most_reasoning, request->think_budget);
+}
+
+static bool is_reasoning(const struct turn *turn)
+{
+    return turn->reply != NULL && fathom_reply_is_reasoning(turn->reply);
+}
+
+/* A constraint speaks of the content: it waits until the reasoning is over. */
+static void constrain(struct turn *turn)
+{
+    if (turn->constraint == NULL || turn->constrained || is_reasoning(turn))
+        return;
+    fathom_sampler_constrain(turn->sampler, turn->constraint);
+    turn->constrained = true;
+}
+
+bool turn_begin(struct turn *turn, struct job *job, struct slot *slot, struct wording *prompt,
+                const struct fathom_vocabulary *vocabulary, struct refusal *refusal)
+{
+    struct fathom_error err;
+    *turn = (struct turn){.job = job, .slot = slot, .vocabulary = vocabulary, .prompt = *prompt};
+    turn->begun = clock_seconds();
+    set_limits(turn, &job->request);
+    if (open_sampler(turn, &job->request, &err) && open_constraint(turn, &job->request, &err) &&
+        open_reader(turn, &job->request, &err) && delivery_open(&turn->delivery, job, &err)) {
+        slot_begin(slot, prompt); /* not before: who is refused leaves the conversation as it is */
+        *prompt = (struct wording){0};
+        turn->n_cached = slot_tokens(slot).n;
+        turn->before = fathom_session_stats(slot->session);
+        constrain(turn);
+        return true;
+    }
+    turn->job = NULL;
+    turn->prompt = (struct wording){0};
+    turn_release(turn);
+    return refuse(refusal, "invalid_value", "", "%s", err.text);
+}
+
+void turn_announce(struct turn *turn, const char *model)
+{
+    delivery_begin(&turn->delivery, model);
+}
+
+void turn_release(struct turn *turn)
+{
+    delivery_close(&turn->delivery);
+    fathom_reply_close(turn->reply);
+    fathom_text_stream_close(turn->text);
+    fathom_sampler_close(turn->sampler);
+    fathom_constraint_close(turn->constraint);
+    wording_release(&turn->prompt);
+    job_free(turn->job);
+    *turn = (struct turn){0};
+}
+
+/* ---- what comes next ---- */
+
+bool turn_reads_prompt(const struct turn *turn)
+{
+    return slot_tokens(turn->slot).n < turn->prompt.n;
+}
+
+struct fathom_piece turn_next(const struct turn *turn, size_t n_most)
+{
+    struct fathom_piece piece = {
+        .session = turn->slot->session, .tokens = turn->pending, .n_tokens = turn->n_pending};
+    if (turn_reads_prompt(turn)) {
+        size_t n_held = slot_tokens(turn->slot).n;
+        piece.tokens = turn->prompt.ids + n_held;
+        piece.n_tokens = min_size(turn->prompt.n - n_held, n_most);
+    }
+    return piece;
+}
+
+/* ---- tokens ---- */
+
+static void end(struct turn *turn, enum finish finish)
+{
+    turn->over = true;
+    turn->finish = finish;
+    turn->ended = clock_seconds();
+}
+
+static void fail_turn(struct turn *turn, const char *why)
+{
+    refuse_with(&turn->failure, 500, REFUSAL_SERVER, NULL, "%s", why);
+    end(turn, FINISH_LENGTH);
+}
+
+static void pass_on(struct turn *turn)
+{
+    struct fathom_event event;
+    while (fathom_reply_next(turn->reply, &event)) {
+        delivery_take(&turn->delivery, &event);
+        if (event.kind == FATHOM_CALL_END && !event.cut && !turn->job->request.parallel_calls)
+            end(turn, FINISH_STOP); /* one call is all that was asked for */
+    }
+}
+
+/* The token's text to the client. */
+static void tell(struct turn *turn, uint32_t token)
+{
+    struct fathom_error err;
+    size_t n_bytes;
+    if (turn->text != NULL) {
+        const char *text = fathom_text_stream_push(turn->text, token, &n_bytes);
+        delivery_take_text(&turn->delivery, text, n_bytes);
+    } else if (fathom_reply_push(turn->reply, token, &err)) {
+        pass_on(turn);
+    } else {
+        fail_turn(turn, err.text);
+    }
+}
+
+/* One token more in the answer, picked or forced. */
+static void add(struct turn *turn, uint32_t token)
+{
+    turn->n_generated++;
+    turn->n_reasoning += is_reasoning(turn);
+    fathom_sampler_accept(turn->sampler, token);
+    if (fathom_token_ends_answer(turn->vocabulary, token)) {
+        end(turn, FINISH_STOP);
+        return;
+    }
+    turn->pending[turn->n_pending++] = token;
+    tell(turn, token);
+    if (turn->over)
+        return;
+    constrain(turn);
+    if (turn->delivery.stopped)
+        end(turn, FINISH_STOP);
+    else if (turn->n_generated >= turn->n_most)
+        end(turn, FINISH_LENGTH);
+}
+
+static void force(struct turn *turn, struct fathom_tokens *tokens)
+{
+    for (size_t i = 0; i < tokens->n && turn->n_pending < TURN_PENDING && !turn->over; i++)
+        add(turn, tokens->ids[i]);
+    fathom_tokens_release(tokens);
+}
+
+/* The end of a reasoning that has had its share, or whose reader wants the answer. */
+static bool close_reasoning(struct turn *turn)
+{
+    struct fathom_tokens tokens = {0};
+    if (!is_reasoning(turn) ||
+        (turn->n_reasoning < turn->n_most_reasoning && !stream_takes_answer_now(turn->job->stream)))
+        return false;
+    if (!fathom_reasoning_close(turn->vocabulary, &tokens, NULL) || tokens.n == 0)
+        return false;
+    force(turn, &tokens);
+    return true;
+}
+
+/* A call that the client demands. */
+static bool open_call(struct turn *turn)
+{
+    const struct request *request = &turn->job->request;
+    struct fathom_tokens tokens = {0};
+    if (turn->called || is_reasoning(turn) || request->tool_choice < TOOLS_REQUIRED)
+        return false;
+    turn->called = true;
+    if (!fathom_call_open(turn->vocabulary, request->tool_name, &tokens, NULL) || tokens.n == 0)
+        return false;
+    force(turn, &tokens);
+    return true;
+}
+
+static void note_logprobs(struct turn *turn, const float *logits, uint32_t token)
+{
+    const struct request *request = &turn->job->request;
+    struct fathom_logprob picked = {.token = token}, top[FATHOM_MOST_LOGPROBS];
+    if (!request->logprobs || is_reasoning(turn) || fathom_token_ends_answer(turn->vocabulary, token))
+        return;
+    size_t n = fathom_logprobs(logits, fathom_vocabulary_size(turn->vocabulary), token, &picked.logprob, top,
+                               min_size(request->n_top_logprobs, FATHOM_MOST_LOGPROBS));
+    logprobs_add(&turn->delivery.logprobs, turn->vocabulary, picked, top, n);
+}
+
+void turn_advance(struct turn *turn)
+{
+    if (turn->over || turn_reads_prompt(turn))
+        return;
+    if (turn->n_generated == 0)
+        turn->answered = clock_seconds();
+    turn->n_pending = 0;
+    if (!close_reasoning(turn) && !open_call(turn)) {
+        const float *logits = fathom_session_logits(turn->slot->session);
+        uint32_t token = fathom_sampler_pick(turn->sampler, logits);
+        if (token == FATHOM_NO_TOKEN) {
+            fail_turn(turn, "no token can follow: the constraint, or the biases, forbid them all");
+        } else {
+            note_logprobs(turn, logits, token);
+            add(turn, token);
+        }
+    }
+    if (delivery_has_failed(&turn->delivery))
+        fail_turn(turn, "the answer calls too many tools, or there is no memory for it");
+    delivery_flush(&turn->delivery);
+}
+
+/* ---- the end ---- */
+
+void turn_finish(struct turn *turn)
+{
+    size_t n_bytes;
+    if (turn->failure.status != 0) {
+        refuse_stream(turn->job->stream, &turn->failure);
+        return;
+    }
+    if (turn->text != NULL) {
+        const char *text = fathom_text_stream_finish(turn->text, &n_bytes);
+        delivery_take_text(&turn->delivery, text, n_bytes);
+    } else if (fathom_reply_finish(turn->reply, NULL)) {
+        pass_on(turn);
+    }
+    if (turn->finish == FINISH_STOP && turn->delivery.n_calls > 0)
+        turn->finish = FINISH_TOOL_CALLS;
+    const struct delivery_end end = {
+        .finish = turn->finish, .usage = turn_usage(turn), .timings = turn_timings(turn)};
+    delivery_finish(&turn->delivery, &end);
+}
+
+size_t turn_computed(const struct turn *turn)
+{
+    return min_size(slot_tokens(turn->slot).n, turn->prompt.n) - turn->n_cached;
+}
+
+struct answer_usage turn_usage(const struct turn *turn)
+{
+    return (struct answer_usage){.n_prompt = (uint32_t)turn->prompt.n,
+                                 .n_cached = (uint32_t)turn->n_cached,
+                                 .n_completion = (uint32_t)turn->n_generated,
+                                 .n_reasoning = (uint32_t)turn->n_reasoning};
+}
+
+struct answer_timings turn_timings(const struct turn *turn)
+{
+    return (struct answer_timings){.n_cached = (uint32_t)turn->n_cached,
+                                   .n_prompt = (uint32_t)(turn->prompt.n - turn->n_cached),
+                                   .n_predicted = (uint32_t)turn->n_generated,
+                                   .prompt_seconds = turn->answered - turn->begun,
+                                   .predicted_seconds = turn->ended - turn->answered};
+}
