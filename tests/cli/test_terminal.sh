@@ -56,11 +56,11 @@ exec 3>"$work/keys"
 wait_until grep -q '> ' "$out"
 {
     printf '%s[200~' "$escape"
-    head -c 20000 "$work/long"
+    head -c 8000 "$work/long"
     printf '%s[201~done\r' "$escape"
 } >&3
 wait_until grep -q 'done' "$out"
-sleep 0.3
+sleep 0.1
 printf 'ahead' >&3
 wait_until grep -q ahead "$out"
 sed -n '/ahead/q;p' "$out" | grep -q 'answer 1 token' || wrong "keys were shown in the middle of an answer"
