@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json.c - the report for programs. Rates are a second, sizes are bytes, shares are of 1. */
 #include <jansson.h>
-#include <stdlib.h>
 
 #include "cli/bench/report.h"
+#include "cli/json_page.h"
 #include "fathom.h"
 
 static json_t *peak_value(const struct bench_peak *peak)
@@ -125,12 +125,5 @@ bool bench_report_json(const struct bench_report *report, struct buffer *page, s
     if (report->forecast != NULL)
         json_object_set_new(root, "forecast", forecast_value(report->forecast));
 
-    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(7));
-    json_decref(root);
-    if (text == NULL)
-        return fail(err, "no memory for JSON");
-    buffer_append_text(page, text);
-    buffer_append_text(page, "\n");
-    free(text);
-    return true;
+    return json_page(root, page, err);
 }

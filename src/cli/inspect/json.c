@@ -4,7 +4,8 @@
 #include "cli/inspect/model.h"
 
 #include <jansson.h>
-#include <stdlib.h>
+
+#include "cli/json_page.h"
 
 static json_t *text_value(const struct gguf *file, const char *key)
 {
@@ -174,12 +175,5 @@ bool inspection_json(const struct inspection *inspection, bool tensors, struct b
     if (tensors && file->n_tensors > 0)
         json_object_set_new(root, "tensors", tensors_value(inspection));
 
-    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(7));
-    json_decref(root);
-    if (text == NULL)
-        return fail(err, "no memory for JSON");
-    buffer_append_text(page, text);
-    buffer_append_text(page, "\n");
-    free(text);
-    return true;
+    return json_page(root, page, err);
 }

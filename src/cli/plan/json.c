@@ -3,8 +3,8 @@
 #include "cli/plan/view.h"
 
 #include <jansson.h>
-#include <stdlib.h>
 
+#include "cli/json_page.h"
 #include "cli/plan/machine.h"
 #include "kernel/kernel.h"
 
@@ -17,18 +17,6 @@ static void set_text(json_t *object, const char *name, const char *text)
 {
     json_t *value = json_string(text);
     json_object_set_new(object, name, value != NULL ? value : json_null());
-}
-
-static bool dump(json_t *root, struct buffer *page, struct error *err)
-{
-    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(7));
-    json_decref(root);
-    if (text == NULL)
-        return fail(err, "no memory for JSON");
-    buffer_append_text(page, text);
-    buffer_append_text(page, "\n");
-    free(text);
-    return true;
 }
 
 /* ---- a plan ---- */
@@ -111,7 +99,7 @@ bool plan_json(const struct plan_view *view, struct buffer *page, struct error *
     set_text(root, "why", plan->why);
     json_object_set_new(root, "forecast", forecast_json(view));
     json_object_set_new(root, "machine", plan_machine_json(view->machine));
-    return dump(root, page, err);
+    return json_page(root, page, err);
 }
 
 /* ---- a machine ---- */
@@ -167,5 +155,5 @@ bool machine_json(const struct machine_view *view, struct buffer *page, struct e
     json_object_set_new(root, "gpu", gpus_json(&view->gpus));
     json_object_set_new(root, "faults", faults);
     json_object_set_new(root, "machine", plan_machine_json(&view->machine));
-    return dump(root, page, err);
+    return json_page(root, page, err);
 }
