@@ -85,44 +85,44 @@ INLINE void sum_in_tiles(struct kind k, const struct panel *panel, const struct 
 }
 
 /* sum_fn: what tiles have summed up. */
-INLINE void add_tiles(struct kind k, const struct sides *sides, size_t group, __m512i sums[MOST_TOKENS])
+INLINE void add_tiles(struct kind k, const struct sides *sides, size_t group, __m512i sums[PAIR][MOST_TOKENS])
 {
     size_t strip_groups = (size_t)(STRIP_BLOCKS * ACTIVATION_BLOCK / k.group);
     UNROLL
     for (size_t t = 0; t < k.n_tokens; t++)
-        sums[t] = _mm512_add_epi32(sums[t], sides->made[group % strip_groups * MOST_TOKENS + t]);
+        sums[0][t] = _mm512_add_epi32(sums[0][t], sides->made[group % strip_groups * MOST_TOKENS + t]);
 }
 
 /* Tokens past the last are the last again: what becomes of their sums goes nowhere. */
-INLINE void multiply_bundle(struct kind k, const struct panel *panel, const struct token *tokens,
-                            const struct bundle *bundle, const struct place *place, __mmask16 rows)
+INLINE void multiply_bundle(struct kind k, const struct pair *pair, const struct token *tokens,
+                            const struct bundle *bundle, const struct place *place)
 {
     _Alignas(64) int32_t sums[2 * STRIP_BLOCKS][MOST_TOKENS][PANEL_ROWS];
-    const struct sides sides = {panel, tokens, (const __m512i *)(const void *)sums};
+    const struct sides sides = {pair, tokens, (const __m512i *)(const void *)sums};
     size_t n_blocks = place->n_columns / ACTIVATION_BLOCK, per_block = (size_t)(ACTIVATION_BLOCK / k.group);
-    __m512 totals[MOST_TOKENS];
+    __m512 totals[PAIR][MOST_TOKENS];
     if (bundle->n_tokens < MOST_TOKENS)
         memset(sums, 0, sizeof sums);
-    load_totals(k, tokens, place, rows, totals);
+    load_totals(k, &sides, place, totals);
     for (size_t first = 0; first < n_blocks; first += STRIP_BLOCKS) {
         size_t n = min_size(STRIP_BLOCKS, n_blocks - first);
-        sum_in_tiles(k, panel, bundle, first * per_block, n * per_block, sums);
+        sum_in_tiles(k, pair->panels[0], bundle, first * per_block, n * per_block, sums);
         for (size_t block = first; block < first + n; block++)
             add_block(k, &sides, add_tiles, block, totals);
     }
-    store_totals(k, tokens, rows, totals);
+    store_totals(k, &sides, totals);
 }
 
-typedef void bundle_fn(const struct panel *panel, const struct token *tokens, const struct bundle *bundle,
-                       const struct place *place, __mmask16 rows);
+typedef void bundle_fn(const struct pair *pair, const struct token *tokens, const struct bundle *bundle,
+                       const struct place *place);
 
 /* A function for each kind of format. */
-#define MULTIPLY_BUNDLE(name, ...)                                                                         \
-    static void name(const struct panel *panel, const struct token *tokens, const struct bundle *bundle,   \
-                     const struct place *place, __mmask16 rows)                                            \
-    {                                                                                                      \
-        multiply_bundle((struct kind){.n_tokens = MOST_TOKENS, __VA_ARGS__}, panel, tokens, bundle, place, \
-                        rows);                                                                             \
+#define MULTIPLY_BUNDLE(name, ...)                                                                        \
+    static void name(const struct pair *pair, const struct token *tokens, const struct bundle *bundle,    \
+                     const struct place *place)                                                           \
+    {                                                                                                     \
+        multiply_bundle((struct kind){.n_panels = 1, .n_tokens = MOST_TOKENS, __VA_ARGS__}, pair, tokens, \
+                        bundle, place);                                                                   \
     }
 MULTIPLY_BUNDLE(bundle_of_16, .group = 16)
 MULTIPLY_BUNDLE(bundle_of_32, .group = 32)
@@ -156,7 +156,8 @@ static void multiply_in_tiles(const struct panel_format *f, const struct panel p
         tokens[t].out = nowhere;
     }
     for (size_t i = 0; i < PANELS && place->row + i * PANEL_ROWS < p->n_rows; i++) {
-        function(&panels[i], tokens, &bundle, place, lanes_below(p->n_rows - place->row, i * PANEL_ROWS));
+        const struct pair one = {{&panels[i]}, {lanes_below(p->n_rows - place->row, i * PANEL_ROWS)}};
+        function(&one, tokens, &bundle, place);
         for (size_t t = 0; t < n; t++)
             tokens[t].out += PANEL_ROWS;
     }

@@ -2,9 +2,16 @@
 /* panel.c - fills panels and multiplies them by VPDPBUSD, for every format alike. */
 #include "kernel/avx512/panel_multiply.h"
 
-#define PANEL_TOKENS 8 /* that share a panel's loads: their sums and totals stay in registers */
+#define PANEL_TOKENS \
+    8 /* beside a pair of panels: their sums stay in registers, which VPDPBUSD is slow to add to */
 
 /* ---- tokens ---- */
+
+INLINE void store_starts(int32_t *to, __m512i starts)
+{
+    __m512i bits = _mm512_castps_si512(_mm512_set1_ps(SUM_START));
+    _mm512_storeu_si512(to, _mm512_add_epi32(bits, starts));
+}
 
 /* `n` groups, at most 16, of `columns` columns from the token's group `first` on. */
 INLINE void load_groups(const struct panel_format *f, size_t columns, size_t first, size_t n,
@@ -25,7 +32,7 @@ INLINE void load_groups(const struct panel_format *f, size_t columns, size_t fir
         scales = _mm512_maskz_loadu_ps(lanes_below(n, 0), scales_at);
     }
     if (f->minimum == 0)
-        _mm512_storeu_si512(token->starts + first, _mm512_mullo_epi32(sums, _mm512_set1_epi32(-f->offset)));
+        store_starts(token->starts + first, _mm512_mullo_epi32(sums, _mm512_set1_epi32(-f->offset)));
     else
         _mm512_storeu_ps(token->sums + first, _mm512_mul_ps(scales, _mm512_cvtepi32_ps(sums)));
 }
@@ -64,37 +71,31 @@ void avx512_load_tokens(const struct panel_format *f, const struct product *p, c
 /* ---- multiplying ---- */
 
 /* Fours of columns, one after the other: a panel's vector times four values of a token, broadcast. */
-INLINE void add_fours(struct kind k, const struct sides *sides, size_t group, __m512i sums[MOST_TOKENS])
+INLINE void add_fours(struct kind k, const struct sides *sides, size_t group, __m512i sums[PAIR][MOST_TOKENS])
 {
     size_t n = (size_t)k.group / 4;
     UNROLL
     for (size_t i = 0; i < n; i++) {
-        __m512i codes = _mm512_load_si512(sides->panel->codes[group * n + i]);
+        __m512i codes[PAIR];
+        UNROLL
+        for (size_t j = 0; j < k.n_panels; j++)
+            codes[j] = _mm512_load_si512(sides->pair->panels[j]->codes[group * n + i]);
         UNROLL
         for (size_t t = 0; t < k.n_tokens; t++) {
-            const uint8_t *four = (const uint8_t *)sides->tokens[t].values + 4 * (group * n + i);
-            sums[t] = _mm512_dpbusd_epi32(sums[t], codes, _mm512_set1_epi32((int)load_u32(four)));
+            uint32_t four = load_u32((const uint8_t *)sides->tokens[t].values + 4 * (group * n + i));
+            UNROLL
+            for (size_t j = 0; j < k.n_panels; j++)
+                sums[j][t] = _mm512_dpbusd_epi32(sums[j][t], codes[j], _mm512_set1_epi32((int)four));
         }
     }
 }
 
-INLINE void multiply_tokens(struct kind k, const struct panel *panel, const struct token *tokens,
-                            const struct place *place, __mmask16 rows)
-{
-    const struct sides sides = {panel, tokens, NULL};
-    __m512 totals[MOST_TOKENS];
-    load_totals(k, tokens, place, rows, totals);
-    for (size_t block = 0; block < place->n_columns / ACTIVATION_BLOCK; block++)
-        add_block(k, &sides, add_fours, block, totals);
-    store_totals(k, tokens, rows, totals);
-}
-
 /* A function for each number of tokens, of one kind of format. */
-#define MULTIPLY(name, N, ...)                                                                               \
-    static void name##_##N(const struct panel *panel, const struct token *tokens, const struct place *place, \
-                           __mmask16 rows)                                                                   \
-    {                                                                                                        \
-        multiply_tokens((struct kind){.n_tokens = N, __VA_ARGS__}, panel, tokens, place, rows);              \
+#define MULTIPLY(name, N, ...)                                                                             \
+    static void name##_##N(const struct pair *pair, const struct token *tokens, const struct place *place) \
+    {                                                                                                      \
+        multiply_tokens((struct kind){.n_panels = PAIR, .n_tokens = N, __VA_ARGS__},                       \
+                        &(struct sides){pair, tokens, NULL}, place, add_fours);                            \
     }
 #define MULTIPLY_EACH(name, ...)                                                            \
     MULTIPLY(name, 1, __VA_ARGS__)                                                          \
@@ -108,8 +109,7 @@ INLINE void multiply_tokens(struct kind k, const struct panel *panel, const stru
     static multiply_fn *const name[PANEL_TOKENS] = {name##_1, name##_2, name##_3, name##_4, \
                                                     name##_5, name##_6, name##_7, name##_8};
 
-typedef void multiply_fn(const struct panel *panel, const struct token *tokens, const struct place *place,
-                         __mmask16 rows);
+typedef void multiply_fn(const struct pair *pair, const struct token *tokens, const struct place *place);
 
 MULTIPLY_EACH(of_16, .group = 16)
 MULTIPLY_EACH(of_32, .group = 32)
@@ -128,13 +128,15 @@ void avx512_multiply_panels(const struct panel_format *f, const struct panel pan
 {
     multiply_fn *const *functions = functions_for(f);
     struct token tokens[PANEL_TOKENS];
+    size_t n_rows = p->n_rows - place->row;
     for (size_t end = first + n; first < end; first += PANEL_TOKENS) {
         n = min_size(PANEL_TOKENS, end - first);
         avx512_load_tokens(f, p, place, first, n, tokens);
-        for (size_t i = 0; i < PANELS && place->row + i * PANEL_ROWS < p->n_rows; i++) {
-            functions[n - 1](&panels[i], tokens, place, lanes_below(p->n_rows - place->row, i * PANEL_ROWS));
+        for (size_t i = 0; i < PANELS && i * PANEL_ROWS < n_rows; i += PAIR) {
+            const struct pair pair = pair_of(panels + i, n_rows - i * PANEL_ROWS);
+            functions[n - 1](&pair, tokens, place);
             for (size_t t = 0; t < n; t++)
-                tokens[t].out += PANEL_ROWS;
+                tokens[t].out += PAIR * PANEL_ROWS;
         }
     }
 }

@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* panel_multiply.h - tokens beside a panel, and the loop over its blocks: how integer sums become floats.
+/* panel_multiply.h - tokens beside panels, and the loop over their blocks: how integer sums become floats.
  *
  * How the integer sums come about is a function that the caller gives: they are exact, so whatever it is, the
- * bits of a product are the same. */
+ * bits of a product are the same.
+ *
+ * What multiplies also adds: a core has one or two ports for vectors of 512 bits, and whatever else needs them
+ * takes turns with VPDPBUSD. So sums are not converted. They begin with the bits of the float SUM_START, and while
+ * they stay below 2^22 they are the bits of SUM_START + sum: one fused multiply-add with the scale, less scale times
+ * SUM_START, is scale times sum, rounded once. A scale's significand has 22 bits or less (it is a binary16 times a small
+ * integer), so its product with SUM_START, which has two, is exact. */
 #ifndef FATHOM_KERNEL_AVX512_PANEL_MULTIPLY_H
 #define FATHOM_KERNEL_AVX512_PANEL_MULTIPLY_H
 
@@ -11,17 +17,21 @@
 
 #define COLUMNS     (PANEL_SPANS * SPAN) /* of a panel */
 #define GROUPS_16   (COLUMNS / 16)
-#define PANELS      2  /* beside each other: what is made ready of a token serves both */
+#define PANELS      4  /* beside each other: what is made ready of a token serves all */
+#define PAIR        2  /* panels that are multiplied together: a token's values are loaded once for both */
 #define MOST_TOKENS 16 /* beside a panel at once */
+#define SUM_START \
+    12582912.0f /* 1.5 times 2^23: its last bit counts ones, and so do those of its neighbours */
 
 /* A token beside a panel. Its groups are those of the format's scales, or of its minima if there are any. */
 struct token {
     const int8_t *values;      /* [n_columns] */
     const float *scales;       /* [n_columns / 32] */
     const int16_t *sums_of_16; /* [n_columns / 16] */
-    int32_t starts[GROUPS_16]; /* -offset times a group's values: what its sum of codes begins with */
-    float sums[GROUPS_16];     /* scale times a group's values: what minima multiply */
-    float *out;                /* [PANEL_ROWS] */
+    int32_t
+        starts[GROUPS_16]; /* SUM_START's bits less offset times a group's values: what its sum begins with */
+    float sums[GROUPS_16]; /* scale times a group's values: what minima multiply */
+    float *out;            /* [PAIR][PANEL_ROWS] */
 };
 
 /* Makes `n` tokens of a product ready, from token `first` on. */
@@ -50,8 +60,22 @@ INLINE struct packed copy_edge(const struct panel_format *f, const struct packed
     return (struct packed){blocks[0], MOST_SPAN_BYTES};
 }
 
-/* What a loop over a panel is made for: constants wherever it is expanded. */
+/* Where a matrix ends with one panel, the second is the first again, and nothing of it is kept. */
+struct pair {
+    const struct panel *panels[PAIR];
+    __mmask16 rows[PAIR]; /* that there are */
+};
+
+/* For the n_rows rows that are left. */
+INLINE struct pair pair_of(const struct panel panels[PAIR], size_t n_rows)
+{
+    const struct panel *second = n_rows > PANEL_ROWS ? &panels[1] : &panels[0];
+    return (struct pair){{&panels[0], second}, {lanes_below(n_rows, 0), lanes_below(n_rows, PANEL_ROWS)}};
+}
+
+/* What a loop over panels is made for: constants wherever it is expanded. */
 struct kind {
+    size_t n_panels; /* PAIR at most */
     size_t n_tokens;
     int group;   /* as in struct panel_format */
     int minimum; /* the same; 0: codes have an offset */
@@ -59,95 +83,106 @@ struct kind {
 
 /* What sums are made of. */
 struct sides {
-    const struct panel *panel;
+    const struct pair *pair;
     const struct token *tokens; /* [n_tokens] */
     const __m512i *made;        /* NULL, or sums that are there already, as the sum_fn has them */
 };
 
-/* sums[token] += the codes of the panel's group times the token's values. */
-typedef void sum_fn(struct kind k, const struct sides *sides, size_t group, __m512i sums[MOST_TOKENS]);
+/* sums[panel][token] += the codes of the panel's group times the token's values. */
+typedef void sum_fn(struct kind k, const struct sides *sides, size_t group, __m512i sums[PAIR][MOST_TOKENS]);
 
-/* sums[token] = those of a group of the panel, less what the codes' offset adds to them. */
+/* sums[panel][token] = SUM_START's bits plus those of a group, less what the codes' offset adds to them. */
 INLINE void sum_group(struct kind k, const struct sides *sides, sum_fn *add_sums, size_t group,
-                      __m512i sums[MOST_TOKENS])
+                      __m512i sums[PAIR][MOST_TOKENS])
 {
     UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++)
-        sums[t] = k.minimum == 0 ? _mm512_set1_epi32(sides->tokens[t].starts[group]) : _mm512_setzero_si512();
+    for (size_t t = 0; t < k.n_tokens; t++) {
+        UNROLL
+        for (size_t i = 0; i < k.n_panels; i++)
+            sums[i][t] = k.minimum == 0 ? _mm512_set1_epi32(sides->tokens[t].starts[group])
+                                        : _mm512_castps_si512(_mm512_set1_ps(SUM_START));
+    }
     add_sums(k, sides, group, sums);
 }
 
-/* totals += scale times minimum times sum of values */
-INLINE void add_minima(struct kind k, const struct sides *sides, size_t group, __m512 totals[MOST_TOKENS])
+/* totals += the scale of panel `i`'s group and of the tokens' block times the group's sums. */
+INLINE void add_scaled_sums(struct kind k, const struct sides *sides, size_t i, size_t group, size_t block,
+                            const __m512i sums[MOST_TOKENS], __m512 totals[MOST_TOKENS])
 {
-    __m512 minima = _mm512_load_ps(sides->panel->minima[group]);
+    __m512 scales = _mm512_load_ps(sides->pair->panels[i]->scales[group]);
+    __m512 less = _mm512_mul_ps(scales, _mm512_set1_ps(-SUM_START));
+    UNROLL
+    for (size_t t = 0; t < k.n_tokens; t++) {
+        __m512 part = _mm512_fmadd_ps(_mm512_castsi512_ps(sums[t]), scales, less);
+        totals[t] = _mm512_fmadd_ps(part, _mm512_set1_ps(sides->tokens[t].scales[block]), totals[t]);
+    }
+}
+
+/* totals += scale times minimum times sum of values */
+INLINE void add_minima(struct kind k, const struct sides *sides, size_t i, size_t group,
+                       __m512 totals[MOST_TOKENS])
+{
+    __m512 minima = _mm512_load_ps(sides->pair->panels[i]->minima[group]);
     UNROLL
     for (size_t t = 0; t < k.n_tokens; t++)
         totals[t] = _mm512_fmadd_ps(minima, _mm512_set1_ps(sides->tokens[t].sums[group]), totals[t]);
 }
 
-INLINE void add_block_of_32(struct kind k, const struct sides *sides, sum_fn *add_sums, size_t block,
-                            __m512 totals[MOST_TOKENS])
-{
-    __m512i sums[MOST_TOKENS];
-    __m512 scales = _mm512_load_ps(sides->panel->scales[block]);
-    sum_group(k, sides, add_sums, block, sums);
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++) {
-        __m512 part = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[t]), scales);
-        totals[t] = _mm512_fmadd_ps(part, _mm512_set1_ps(sides->tokens[t].scales[block]), totals[t]);
-    }
-}
-
-INLINE void add_block_of_16(struct kind k, const struct sides *sides, sum_fn *add_sums, size_t block,
-                            __m512 totals[MOST_TOKENS])
-{
-    __m512i sums[MOST_TOKENS];
-    __m512 parts[MOST_TOKENS];
-    __m512 scales = _mm512_load_ps(sides->panel->scales[2 * block]);
-    sum_group(k, sides, add_sums, 2 * block, sums);
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++)
-        parts[t] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums[t]), scales);
-    sum_group(k, sides, add_sums, 2 * block + 1, sums);
-    scales = _mm512_load_ps(sides->panel->scales[2 * block + 1]);
-    UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++) {
-        parts[t] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[t]), scales, parts[t]);
-        totals[t] = _mm512_fmadd_ps(parts[t], _mm512_set1_ps(sides->tokens[t].scales[block]), totals[t]);
-    }
-}
-
-/* totals += 32 columns of the panel times each token's. */
+/* totals += 32 columns of the panels times each token's. */
 INLINE void add_block(struct kind k, const struct sides *sides, sum_fn *add_sums, size_t block,
-                      __m512 totals[MOST_TOKENS])
+                      __m512 totals[PAIR][MOST_TOKENS])
 {
-    if (k.group == 16)
-        add_block_of_16(k, sides, add_sums, block, totals);
-    else
-        add_block_of_32(k, sides, add_sums, block, totals);
-    if (k.minimum == 32)
-        add_minima(k, sides, block, totals);
-    if (k.minimum == 16) {
-        add_minima(k, sides, 2 * block, totals);
-        add_minima(k, sides, 2 * block + 1, totals);
+    size_t n_groups = (size_t)(ACTIVATION_BLOCK / k.group);
+    size_t n_minima = k.minimum == 0 ? 0 : (size_t)(ACTIVATION_BLOCK / k.minimum);
+    UNROLL
+    for (size_t of_block = 0; of_block < n_groups; of_block++) {
+        __m512i sums[PAIR][MOST_TOKENS];
+        size_t group = block * n_groups + of_block;
+        sum_group(k, sides, add_sums, group, sums);
+        UNROLL
+        for (size_t i = 0; i < k.n_panels; i++)
+            add_scaled_sums(k, sides, i, group, block, sums[i], totals[i]);
+    }
+    UNROLL
+    for (size_t of_block = 0; of_block < n_minima; of_block++) {
+        UNROLL
+        for (size_t i = 0; i < k.n_panels; i++)
+            add_minima(k, sides, i, block * n_minima + of_block, totals[i]);
     }
 }
 
-INLINE void load_totals(struct kind k, const struct token *tokens, const struct place *place, __mmask16 rows,
-                        __m512 totals[MOST_TOKENS])
+INLINE void load_totals(struct kind k, const struct sides *sides, const struct place *place,
+                        __m512 totals[PAIR][MOST_TOKENS])
 {
     UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++)
-        totals[t] = place->column == 0 ? _mm512_setzero_ps() : _mm512_maskz_loadu_ps(rows, tokens[t].out);
+    for (size_t i = 0; i < k.n_panels; i++) {
+        UNROLL
+        for (size_t t = 0; t < k.n_tokens; t++)
+            totals[i][t] = place->column == 0 ? _mm512_setzero_ps()
+                                              : _mm512_maskz_loadu_ps(sides->pair->rows[i],
+                                                                      sides->tokens[t].out + i * PANEL_ROWS);
+    }
 }
 
-INLINE void store_totals(struct kind k, const struct token *tokens, __mmask16 rows,
-                         const __m512 totals[MOST_TOKENS])
+INLINE void store_totals(struct kind k, const struct sides *sides, const __m512 totals[PAIR][MOST_TOKENS])
 {
     UNROLL
-    for (size_t t = 0; t < k.n_tokens; t++)
-        _mm512_mask_storeu_ps(tokens[t].out, rows, totals[t]);
+    for (size_t i = 0; i < k.n_panels; i++) {
+        UNROLL
+        for (size_t t = 0; t < k.n_tokens; t++)
+            _mm512_mask_storeu_ps(sides->tokens[t].out + i * PANEL_ROWS, sides->pair->rows[i], totals[i][t]);
+    }
+}
+
+/* out += the panels times each token. */
+INLINE void multiply_tokens(struct kind k, const struct sides *sides, const struct place *place,
+                            sum_fn *add_sums)
+{
+    __m512 totals[PAIR][MOST_TOKENS];
+    load_totals(k, sides, place, totals);
+    for (size_t block = 0; block < place->n_columns / ACTIVATION_BLOCK; block++)
+        add_block(k, sides, add_sums, block, totals);
+    store_totals(k, sides, totals);
 }
 
 #endif

@@ -12,23 +12,24 @@
 typedef void unpack_rows_fn(const struct packed *rows, struct span *to);
 
 /* sum_fn: what unpacking has summed up. */
-INLINE void add_summed(struct kind k, const struct sides *sides, size_t group, __m512i sums[MOST_TOKENS])
+INLINE void add_summed(struct kind k, const struct sides *sides, size_t group,
+                       __m512i sums[PAIR][MOST_TOKENS])
 {
-    sums[0] = _mm512_add_epi32(sums[0], sides->made[group % (size_t)(SPAN / k.group)]);
+    sums[0][0] = _mm512_add_epi32(sums[0][0], sides->made[group % (size_t)(SPAN / k.group)]);
 }
 
 /* Sixteen rows and a token. */
 struct single {
     struct panel panel; /* its scales alone: codes are never put down */
     struct token token;
-    __m512 totals[MOST_TOKENS]; /* one of them */
+    __m512 totals[PAIR][MOST_TOKENS]; /* one of them */
 };
 
 /* The total += span `span` of the panel's columns. */
 INLINE void multiply_one_span(const struct panel_format *f, unpack_rows_fn *unpack, const struct packed *rows,
                               size_t span, struct single *s)
 {
-    const struct kind k = {.n_tokens = 1, .group = f->group, .minimum = f->minimum};
+    const struct kind k = {.n_panels = 1, .n_tokens = 1, .group = f->group, .minimum = f->minimum};
     struct span to = {.scales = s->panel.scales + span * (SPAN / f->group),
                       .values = s->token.values + span * SPAN,
                       .group = f->group};
@@ -36,7 +37,8 @@ INLINE void multiply_one_span(const struct panel_format *f, unpack_rows_fn *unpa
     for (size_t i = 0; i < SPAN / 16; i++)
         to.sums[i] = _mm512_setzero_si512();
     unpack(rows, &to);
-    const struct sides sides = {&s->panel, &s->token, to.sums};
+    const struct pair pair = {.panels = {&s->panel}};
+    const struct sides sides = {&pair, &s->token, to.sums};
     UNROLL
     for (size_t block = 0; block < SPAN / ACTIVATION_BLOCK; block++)
         add_block(k, &sides, add_summed, span * (SPAN / ACTIVATION_BLOCK) + block, s->totals);
@@ -51,7 +53,7 @@ INLINE void multiply_one(const struct panel_format *f, unpack_rows_fn *unpack, c
         size_t n_rows = min_size(PANEL_ROWS, p->n_rows - row);
         struct ahead ahead = ahead_of_tile(p, row, n_rows);
         const uint8_t *at = (const uint8_t *)p->rows + row * p->row_bytes;
-        s.totals[0] = _mm512_setzero_ps();
+        s.totals[0][0] = _mm512_setzero_ps();
         for (size_t column = 0; column < p->n_columns; column += COLUMNS) {
             struct place place = {row, column, min_size(COLUMNS, p->n_columns - column)};
             avx512_load_tokens(f, p, &place, token, 1, &s.token);
@@ -64,7 +66,7 @@ INLINE void multiply_one(const struct panel_format *f, unpack_rows_fn *unpack, c
                 multiply_one_span(f, unpack, &rows, span, &s);
             }
         }
-        _mm512_mask_storeu_ps(s.token.out, lanes_below(n_rows, 0), s.totals[0]);
+        _mm512_mask_storeu_ps(s.token.out, lanes_below(n_rows, 0), s.totals[0][0]);
     }
 }
 
