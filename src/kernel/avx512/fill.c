@@ -5,8 +5,8 @@
 /* Tokens from which on a panel pays, on one core of Zen 4 (bench/kernel --rows 64 --columns 2048). Two or
  * three are multiplied one by one, so that their rows are read in one piece; rows that are looked up one by
  * one take longer to put into a panel. */
-#define PANEL_TOKENS           4
-#define LOOKED_UP_PANEL_TOKENS 8
+#define PANEL_TOKENS           3
+#define LOOKED_UP_PANEL_TOKENS 5
 
 void avx512_fill(struct kernels *kernels)
 {
