@@ -145,7 +145,7 @@ void cpu_product(const struct cpu *cpu, const struct product_range *range);
 /* How the rows of a weight are dealt out: strips go to whoever is free. */
 struct strips {
     size_t
-        n_rows; /* of a strip; the last of a weight may be shorter. A multiple of 32 and at most STRIP_ROWS */
+        n_rows; /* of a strip; the last of a weight may be shorter. A multiple of 64 and at most STRIP_ROWS */
     size_t n;   /* strips of a weight */
 };
 #define STRIP_ROWS 256

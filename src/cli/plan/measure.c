@@ -27,7 +27,7 @@
 #define PRODUCT_RUNS    3
 /* Strips as the backend deals them out: long ones where one token reads them, which never comes back to them,
  * and short ones for several. */
-#define STRIP_ROWS      32
+#define STRIP_ROWS      64
 #define LONG_STRIP_ROWS 256
 #define LONG_BYTES      ((size_t)256 << 10)
 #define RUN_BYTES       ((size_t)4 << 20) /* of strips that follow each other: about an expert's matrix */
