@@ -10,7 +10,7 @@
 
 /* Ranges begin at multiples of 1024: three, the last of them short. */
 #define N_TOKENS 2100
-#define N_LAST   2 /* compared; at positions that nothing is a multiple of. Fewer than panels are taken from */
+#define N_LAST   2 /* compared, at positions that nothing is a multiple of; panels take more */
 
 static const struct depth_case {
     const char *model, *isa; /* isa NULL: the best */

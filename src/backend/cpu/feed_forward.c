@@ -8,8 +8,8 @@
 
 #include "base/bytes.h"
 
-/* Gate values, and up values, that wait in scratch at once: of 256 tokens where strips have 64 rows, which are
- * unpacked anew for each 256. */
+/* Gate values, and up values, that wait in scratch at once: of 256 tokens where strips have 64 rows, which
+ * are unpacked anew for each 256. */
 #define SCRATCH_VALUES 16384
 
 _Static_assert(STRIP_ROWS <= OPERAND_PART, "a strip's part of inner is quantized at once");

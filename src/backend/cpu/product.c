@@ -5,8 +5,8 @@
 #include "backend/cpu/state.h"
 #include "base/bytes.h"
 
-/* Rows of a strip where tokens share it: as many as stand in panels at once, and few enough that a strip of 7168
- * columns in 4 bits (258 KB) stays in a core's second-level cache while they pass. */
+/* Rows of a strip where tokens share it: as many as stand in panels at once, and few enough that a strip of
+ * 7168 columns in 4 bits (258 KB) stays in a core's second-level cache while they pass. */
 #define SHORT_ROWS 64
 /* Bytes of a strip that one token reads once. Memory is slower after each jump: one core of Zen 4 reads
  * strips of 28 KB in random order at 10 GB/s, of 113 KB at 13, a whole weight at 15. */

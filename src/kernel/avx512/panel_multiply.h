@@ -4,11 +4,11 @@
  * How the integer sums come about is a function that the caller gives: they are exact, so whatever it is, the
  * bits of a product are the same.
  *
- * What multiplies also adds: a core has one or two ports for vectors of 512 bits, and whatever else needs them
- * takes turns with VPDPBUSD. So sums are not converted. They begin with the bits of the float SUM_START, and while
- * they stay below 2^22 they are the bits of SUM_START + sum: one fused multiply-add with the scale, less scale times
- * SUM_START, is scale times sum, rounded once. A scale's significand has 22 bits or less (it is a binary16 times a small
- * integer), so its product with SUM_START, which has two, is exact. */
+ * What multiplies also adds: a core has one or two ports for vectors of 512 bits, and whatever else needs
+ * them takes turns with VPDPBUSD. So sums are not converted. They begin with the bits of the float SUM_START,
+ * and while they stay below 2^22 they are the bits of SUM_START + sum: one fused multiply-add with the scale,
+ * less scale times SUM_START, is scale times sum, rounded once. A scale's significand has 22 bits or less (it
+ * is a binary16 times a small integer), so its product with SUM_START, which has two, is exact. */
 #ifndef FATHOM_KERNEL_AVX512_PANEL_MULTIPLY_H
 #define FATHOM_KERNEL_AVX512_PANEL_MULTIPLY_H
 
@@ -105,10 +105,11 @@ INLINE void sum_group(struct kind k, const struct sides *sides, sum_fn *add_sums
     add_sums(k, sides, group, sums);
 }
 
-/* totals += the scale of panel `i`'s group and of the tokens' block times the group's sums. */
-INLINE void add_scaled_sums(struct kind k, const struct sides *sides, size_t i, size_t group, size_t block,
+/* totals += the scale of panel `i`'s group, and of the block that it is of, times the group's sums. */
+INLINE void add_scaled_sums(struct kind k, const struct sides *sides, size_t i, size_t group,
                             const __m512i sums[MOST_TOKENS], __m512 totals[MOST_TOKENS])
 {
+    size_t block = group * (size_t)k.group / ACTIVATION_BLOCK;
     __m512 scales = _mm512_load_ps(sides->pair->panels[i]->scales[group]);
     __m512 less = _mm512_mul_ps(scales, _mm512_set1_ps(-SUM_START));
     UNROLL
@@ -141,7 +142,7 @@ INLINE void add_block(struct kind k, const struct sides *sides, sum_fn *add_sums
         sum_group(k, sides, add_sums, group, sums);
         UNROLL
         for (size_t i = 0; i < k.n_panels; i++)
-            add_scaled_sums(k, sides, i, group, block, sums[i], totals[i]);
+            add_scaled_sums(k, sides, i, group, sums[i], totals[i]);
     }
     UNROLL
     for (size_t of_block = 0; of_block < n_minima; of_block++) {
