@@ -127,7 +127,8 @@ const struct option computation_options[] = {
     {"isa", 0, NULL, INTO_CHOICE(struct computation, isa), .choices = isas,
      .help = "highest instruction set to use; by default the best that this machine has"},
     {"chunk", 0, "N", INTO_COUNT(struct computation, chunk_tokens), .low = 1, .high = 65536,
-     .help = "tokens of a prompt computed together; by default 512"},
+     .help = "tokens of a prompt computed together; by default 2048, or as few as 512 where "
+             "memory is short; a server takes 512"},
     {"attention", 0, NULL, INTO_CHOICE(struct computation, attention), .choices = attentions,
      .help = "form of attention; auto, the default, takes the cheaper one for the number of tokens"},
     {"exact", 0, NULL, INTO_FLAG(struct computation, exact),

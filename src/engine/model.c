@@ -10,8 +10,6 @@
 #include "machine/pages.h"
 #include "model/rope.h"
 
-#define DEFAULT_CHUNK_TOKENS \
-    512 /* 16 tokens an expert in R1: where expert products stop being memory-bound */
 #define MAX_CHUNK_TOKENS 4096
 
 const char *fathom_version(void)
@@ -81,7 +79,7 @@ static bool read_rules(struct plan_rules *rules, const struct fathom_model_optio
 
 /* What memory does not hold is refused here, before it is asked for. */
 static bool make_plan(struct fathom_model *model, const struct fathom_model_options *options,
-                      size_t chunk_tokens, struct error *err)
+                      struct error *err)
 {
     if (!topology_read(&model->topology, NULL, err))
         return false;
@@ -97,7 +95,7 @@ static bool make_plan(struct fathom_model *model, const struct fathom_model_opti
                                          .ram_bytes = options->ram_bytes,
                                          .n_context = options->n_context,
                                          .n_sessions = options->n_sessions,
-                                         .chunk_tokens = (uint32_t)chunk_tokens,
+                                         .chunk_tokens = options->chunk_tokens,
                                          .exact = model->exact};
     bool made = read_rules(&rules, options, err) && plan_make(&model->plan, &request, err);
     plan_rules_release(&rules);
@@ -123,7 +121,7 @@ static bool load(struct fathom_model *model, const struct fathom_progress *progr
 }
 
 static bool create_backend(struct fathom_model *model, const struct fathom_model_options *options,
-                           size_t max_rows, struct error *err)
+                           struct error *err)
 {
     const struct geometry *geometry = &model->catalog.geometry;
     model->team = team_create(&model->topology, options->n_threads, err);
@@ -135,7 +133,7 @@ static bool create_backend(struct fathom_model *model, const struct fathom_model
                                                           .team = model->team,
                                                           .isa = options->isa,
                                                           .exact = model->exact,
-                                                          .max_rows = max_rows},
+                                                          .max_rows = model->plan.chunk_tokens},
                                     err);
     }
     memory_free(frequencies);
@@ -151,14 +149,13 @@ static bool open_parts(struct fathom_model *model, const char *path,
         return false;
     if (!vocabulary_open(&model->vocabulary.words, &model->file, err))
         return false;
-    size_t max_rows = options->chunk_tokens > 0 ? options->chunk_tokens : DEFAULT_CHUNK_TOKENS;
-    if (max_rows > MAX_CHUNK_TOKENS)
-        return fail(err, "a chunk of %zu tokens, at most %d", max_rows, MAX_CHUNK_TOKENS);
+    if (options->chunk_tokens > MAX_CHUNK_TOKENS)
+        return fail(err, "a chunk of %u tokens, at most %d", options->chunk_tokens, MAX_CHUNK_TOKENS);
     uint32_t n_words = model->vocabulary.words->n_tokens;
     if (n_words > model->catalog.geometry.n_vocabulary)
         return fail(err, "%u tokens in the vocabulary, but %u rows of output", n_words,
                     model->catalog.geometry.n_vocabulary);
-    return make_plan(model, options, max_rows, err) && create_backend(model, options, max_rows, err) &&
+    return make_plan(model, options, err) && create_backend(model, options, err) &&
            load(model, &options->progress, err);
 }
 

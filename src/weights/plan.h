@@ -70,7 +70,7 @@ struct plan_request {
     uint64_t ram_bytes;    /* of memory for the model in all; 0: what is available, less a reserve */
     uint32_t n_context;    /* tokens; 0: the largest power of two that fits, PLAN_USUAL_CONTEXT at most */
     uint32_t n_sessions;   /* of that context; 0: 1 */
-    uint32_t chunk_tokens; /* rows of a step */
+    uint32_t chunk_tokens; /* rows of a step at most; 0: chosen, by memory alone */
     bool exact;
 };
 
@@ -110,9 +110,10 @@ struct plan {
     uint32_t most_context; /* that would fit, the model's own at most; n_context is at most that */
     uint32_t n_sessions;   /* of that context, whose caches fit together */
     uint64_t cache_token_bytes;
-    uint64_t cache_bytes; /* of all sessions, at n_context */
-    uint64_t step_bytes;  /* buffers of a step */
-    uint64_t words_bytes; /* the vocabulary */
+    uint64_t cache_bytes;  /* of all sessions, at n_context */
+    uint32_t chunk_tokens; /* rows of a step at most */
+    uint64_t step_bytes;   /* buffers of one */
+    uint64_t words_bytes;  /* the vocabulary */
 
     uint64_t reserve_bytes; /* of what is available, left to others */
     uint64_t budget_bytes;  /* for everything above */

@@ -269,7 +269,7 @@ static struct plan_speed prompt_speed(const struct forecaster *forecaster, uint3
     struct plan_speed speed = {0};
     uint32_t n_chunks = 0;
     for (uint32_t done = 0; done < n_tokens; n_chunks++) {
-        uint32_t n = (uint32_t)min_size(forecaster->request->chunk_tokens, n_tokens - done);
+        uint32_t n = (uint32_t)min_size(forecaster->plan->chunk_tokens, n_tokens - done);
         const struct chunk chunk = {.n_rows = n, .depth = depth + done, .last = done + n == n_tokens};
         add_chunk(forecaster, &chunk, &sheet);
         done += n;
@@ -323,7 +323,7 @@ void plan_forecast_make(struct plan *plan, const struct plan_request *request)
     struct plan_forecast *forecast = &plan->forecast;
     forecast->drive_low_bytes = (uint64_t)drive_bytes(&forecaster, true);
     forecast->drive_high_bytes = (uint64_t)drive_bytes(&forecaster, false);
-    forecast->chunk_tokens = (uint32_t)min_size(request->chunk_tokens, plan->n_context);
+    forecast->chunk_tokens = (uint32_t)min_size(plan->chunk_tokens, plan->n_context);
     forecast->first = plan_answer_speed(plan, request, 0);
     forecast->last = plan_answer_speed(plan, request, plan->n_context - 1.0);
     forecast->chunk = plan_prompt_speed(plan, request, forecast->chunk_tokens, 0);

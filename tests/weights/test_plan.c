@@ -293,6 +293,32 @@ static void the_context_grows_with_memory(void **state)
     assert_true(n_different >= 6);
 }
 
+static uint32_t chunk_with(unsigned installed, unsigned available, unsigned ram, uint32_t asked)
+{
+    struct plan_machine machine = desktop(installed, 0, 0);
+    machine.available_bytes = available * GIB;
+    struct plan_request request = request_on(&machine);
+    request.ram_bytes = ram * GIB;
+    request.chunk_tokens = asked;
+    struct plan plan = made(&request);
+    uint32_t chunk = plan.chunk_tokens;
+    assert_in_range(plan.step_bytes, 1, plan.needed_bytes);
+    plan_release(&plan);
+    return chunk;
+}
+
+/* Not by what is available, which differs from run to run. */
+static void the_chunk_follows_installed_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(chunk_with(64, 60, 0, 0), 2048);
+    assert_int_equal(chunk_with(64, 8, 0, 0), 2048);
+    assert_int_equal(chunk_with(16, 14, 0, 0), 1024);
+    assert_int_equal(chunk_with(6, 5, 0, 0), 512);
+    assert_int_equal(chunk_with(64, 60, 3, 0), 512);
+    assert_int_equal(chunk_with(64, 60, 0, 96), 96);
+}
+
 static void several_sessions_share_the_memory(void **state)
 {
     (void)state;
@@ -429,6 +455,7 @@ int main(void)
         cmocka_unit_test(the_lock_limit_is_known_before),
         cmocka_unit_test(a_budget_replaces_the_reserve),
         cmocka_unit_test(the_context_grows_with_memory),
+        cmocka_unit_test(the_chunk_follows_installed_memory),
         cmocka_unit_test(several_sessions_share_the_memory),
         cmocka_unit_test(a_short_model_keeps_its_own_context),
         cmocka_unit_test(the_first_rule_that_matches_decides),

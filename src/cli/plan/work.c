@@ -7,7 +7,6 @@
 #include "machine/probe.h"
 
 #define DRIVE_SECONDS 0.5
-#define CHUNK_TOKENS  512 /* the library's default */
 
 enum cache_format plan_cache_of(const struct computation *computation)
 {
@@ -32,17 +31,16 @@ bool plan_work_take(struct plan_work *work, const struct computation *computatio
         return false;
     work->isa = computation->isa == 0 ? isa_best() : (enum isa)(computation->isa - 1);
     work->machine.n_threads = (uint32_t)computation->n_threads;
-    work->request = (struct plan_request){
-        .catalog = &work->catalog,
-        .file = &work->file,
-        .machine = &work->machine,
-        .rules = &work->rules,
-        .load = (enum plan_load)computation->load,
-        .cache = plan_cache_of(computation),
-        .ram_bytes = computation->ram_bytes,
-        .n_context = (uint32_t)computation->n_context,
-        .chunk_tokens = computation->chunk_tokens > 0 ? (uint32_t)computation->chunk_tokens : CHUNK_TOKENS,
-        .exact = computation->exact};
+    work->request = (struct plan_request){.catalog = &work->catalog,
+                                          .file = &work->file,
+                                          .machine = &work->machine,
+                                          .rules = &work->rules,
+                                          .load = (enum plan_load)computation->load,
+                                          .cache = plan_cache_of(computation),
+                                          .ram_bytes = computation->ram_bytes,
+                                          .n_context = (uint32_t)computation->n_context,
+                                          .chunk_tokens = (uint32_t)computation->chunk_tokens,
+                                          .exact = computation->exact};
     return true;
 }
 

@@ -12,8 +12,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
-#define USUAL_CHUNK   512      /* tokens, where the options say nothing: fathom.h */
-#define NOTES_BYTES   65536    /* of lines that wait to be logged; more are counted and not kept */
+#define USUAL_CHUNK   512   /* tokens, where the options say nothing: who else is served waits for as many */
+#define NOTES_BYTES   65536 /* of lines that wait to be logged; more are counted and not kept */
 #define BLOCKED_NANOS 10000000 /* between looks at readers that are too slow */
 
 struct worker {
@@ -223,12 +223,19 @@ static bool report_loading(void *context, uint64_t done, uint64_t total)
     return go_on;
 }
 
+static uint32_t chunk_tokens(const struct worker *worker)
+{
+    uint32_t given = worker->options.model.chunk_tokens;
+    return given > 0 ? given : USUAL_CHUNK;
+}
+
 static bool load_model(struct worker *worker)
 {
     struct fathom_error err = {0};
     struct fathom_model_options options = worker->options.model;
     options.progress = (struct fathom_progress){report_loading, worker};
     options.n_sessions = worker->options.schedule.n_parallel;
+    options.chunk_tokens = chunk_tokens(worker);
     struct fathom_model *model = fathom_model_open(worker->options.path, &options, &err);
     pthread_mutex_lock(&worker->lock);
     worker->model = model;
@@ -256,8 +263,7 @@ static void say_loaded(const struct worker *worker, double seconds)
 static void open_schedule(struct worker *worker)
 {
     struct schedule_options *options = &worker->options.schedule;
-    uint32_t n_chunk = worker->options.model.chunk_tokens;
-    n_chunk = n_chunk > 0 ? n_chunk : USUAL_CHUNK;
+    uint32_t n_chunk = chunk_tokens(worker);
     options->n_piece = n_chunk > options->n_parallel ? n_chunk - options->n_parallel : 1;
     schedule_init(&worker->schedule, worker->model, options, &worker->tally);
 }
