@@ -124,6 +124,9 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) $(CFLAGS) $(OWN) -MMD -MP -c $< -o $@
 
+# What the assembler includes, the compiler's list of dependencies leaves out.
+$(BUILD)/src/server/page/files.o: $(foreach end,html css svg js,$(wildcard src/server/page/*.$(end)))
+
 # The folders' own times say that a file came or went.
 define archive_rule
 $(BUILD)/lib/$(1).a: $(call objects,$(2)) $(3)

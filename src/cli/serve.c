@@ -86,7 +86,7 @@ const struct help serve_help = {
         "Answers programs that speak the HTTP interface of OpenAI's models: chats and completions, streamed "
         "or "
         "not, with the reasoning apart. docs/serving.md tells how to put open-webui or an editor in "
-        "front.\n\n"
+        "front. A browser that opens its address gets a page to chat with.\n\n"
         "Clients can connect at once, and wait while the model is loaded. Conversations stay in memory, and "
         "while nobody asks for anything the beginning of the next turn is computed, so that it starts at "
         "once. "
@@ -187,7 +187,8 @@ static int serve(const struct server_options *options, const char *command)
     const struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESTART};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    fprintf(stderr, "listening on %s\n", server_url(running));
+    fprintf(stderr, "listening on %s\nopen %s/ in a browser to chat\n", server_url(running),
+            server_url(running));
     bool done = server_run(running, &err);
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);

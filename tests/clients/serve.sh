@@ -14,16 +14,23 @@ skip() { # why
     exit 77
 }
 
-start_server() { # more options
-    "$FATHOM" forge --preset tiny -o "$work/tiny.gguf" >"$work/log" 2>&1
-    "$FATHOM" serve -m "$work/tiny.gguf" --port 0 -t 2 "$@" >>"$work/log" 2>&1 &
-    server=$!
+serve() { # its log, then its options
+    log=$1
+    : >>"$log"
+    shift
+    "$FATHOM" serve --port 0 -t 2 "$@" >>"$log" 2>&1 &
+    server="$server $!"
     for _ in $(seq 2400); do # two minutes, for emulators
-        url=$(sed -n 's/^listening on //p' "$work/log")
+        url=$(sed -n 's/^listening on //p' "$log")
         [ -z "$url" ] || return 0
-        kill -0 $server || break
+        kill -0 $! || break
         sleep 0.05
     done
     echo "the server does not listen"
     exit 1
+}
+
+start_server() { # more options
+    "$FATHOM" forge --preset tiny -o "$work/tiny.gguf" >"$work/log" 2>&1
+    serve "$work/log" -m "$work/tiny.gguf" "$@"
 }

@@ -333,6 +333,9 @@ static void chats_wait_for_the_model_and_nothing_else_does(void **state)
     answer = ask_server(&serving, "GET /v1/models", "", NULL);
     assert_has(answer, "\"golden\"");
     free(answer);
+    answer = ask_server(&serving, "GET /", "", NULL);
+    assert_has(answer, "<!doctype html>");
+    free(answer);
     int client = serving_connect(&serving);
     send_request(client, CHAT, "",
                  "{'stream': true, 'max_tokens': 3, 'messages': [{'role': 'user', 'content': 'x'}]}");

@@ -76,7 +76,12 @@ void listing_props(struct buffer *out, const struct listing_facts *facts)
     buffer_append_format(out, ", \"top_k\": %u}", sampling->top_k);
     if (facts->view->phase == WORKER_READY)
         buffer_append_format(out, ", \"n_ctx\": %u", facts->view->info.n_planned);
-    buffer_append_format(out, "}, \"status\": \"%s\"}\n", phase_name(facts->view));
+    buffer_append_format(out, "}, \"status\": \"%s\"", phase_name(facts->view));
+    if (facts->view->phase == WORKER_READY)
+        buffer_append_format(out, ", \"exceeds_memory\": %s, \"n_threads\": %u",
+                             facts->view->info.exceeds_memory ? "true" : "false",
+                             facts->view->info.n_threads);
+    buffer_append_text(out, "}\n");
 }
 
 /* ---- metrics ---- */
@@ -131,6 +136,7 @@ void listing_metrics(struct buffer *out, const struct listing_facts *facts)
     metric(out, "cache_bytes", "gauge", "Memory of the positions held.", (double)stats->cache_bytes);
     metric(out, "weight_bytes", "gauge", "Memory of the weights.",
            (double)(stats->mapped_bytes + stats->copied_bytes));
+    metric(out, "buffer_bytes", "gauge", "Memory for the rows of a step.", (double)stats->buffer_bytes);
     write_reading(out, stats);
 }
 

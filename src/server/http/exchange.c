@@ -109,8 +109,8 @@ static bool add_headers(const struct exchange *exchange, struct MHD_Response *re
     return done;
 }
 
-static enum MHD_Result queue(struct exchange *exchange, int status, const char *type,
-                             struct MHD_Response *response)
+enum MHD_Result exchange_queue(struct exchange *exchange, int status, const char *type,
+                               struct MHD_Response *response)
 {
     if (response == NULL)
         return MHD_NO;
@@ -130,7 +130,7 @@ enum MHD_Result exchange_send(struct exchange *exchange, int status, const char 
 {
     if (body->failed)
         return MHD_NO;
-    return queue(
+    return exchange_queue(
         exchange, status, type,
         MHD_create_response_from_buffer(body->n_bytes, (void *)buffer_text(body), MHD_RESPMEM_MUST_COPY));
 }
@@ -174,7 +174,7 @@ enum MHD_Result exchange_send_preflight(struct exchange *exchange)
             MHD_destroy_response(response);
             response = NULL;
         }
-    return queue(exchange, 204, "text/plain", response);
+    return exchange_queue(exchange, 204, "text/plain", response);
 }
 
 /* ---- what is computed elsewhere ---- */
@@ -233,7 +233,7 @@ static enum MHD_Result answer_stream(struct exchange *exchange)
         MHD_destroy_response(response);
         response = NULL;
     }
-    return queue(exchange, 200, "text/event-stream", response);
+    return exchange_queue(exchange, 200, "text/event-stream", response);
 }
 
 static void add_to_body(struct exchange *exchange, const char *bytes, size_t n_bytes)

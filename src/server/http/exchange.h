@@ -65,7 +65,10 @@ enum MHD_Result exchange_go_on(struct exchange *exchange);
 int exchange_look(struct exchange *exchange);
 void exchange_leave(struct exchange *exchange); /* the client has left */
 
-/* Queues a whole answer. */
+/* Queues an answer, with the headers that all have. The response is the exchange's; NULL: no memory. */
+enum MHD_Result exchange_queue(struct exchange *exchange, int status, const char *type,
+                               struct MHD_Response *response);
+/* The same of a whole one. */
 enum MHD_Result exchange_send(struct exchange *exchange, int status, const char *type,
                               const struct buffer *body);
 enum MHD_Result exchange_refuse(struct exchange *exchange, const struct refusal *refusal);

@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "server/answer/listing.h"
+#include "server/page/page.h"
 
 struct route {
     const char *method, *path; /* a path that ends in "*" stands for any end */
     enum MHD_Result (*answer)(struct exchange *exchange);
-    bool open; /* needs no key: supervisors ask for it */
+    bool open; /* needs no key: supervisors ask for it, and browsers that have none yet */
 };
 
 /* ---- what is known at once ---- */
@@ -167,6 +168,8 @@ static enum MHD_Result answer_now(struct exchange *exchange)
 /* ---- the table ---- */
 
 static const struct route routes[] = {
+    {"GET", "/", page_answer, true},
+    {"GET", "/page/*", page_answer, true},
     {"GET", "/health", answer_health, true},
     {"GET", "/v1/models", answer_models},
     {"GET", "/v1/models/*", answer_model},
