@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Minnow knows about Fathom: one short answer to each question, however it is asked."""
-from phrasing import question, sections
+from phrasing import choose, question, sections
 
 FACTS = sections("facts")      # below each subject the answer, then ways to ask
 QUESTIONS = sections("questions")
@@ -22,7 +22,7 @@ def fact(rng):
         return unknown(rng)
     subject = rng.choice(USUAL if rng.random() < 0.15 else list(FACTS))
     answer, *patterns = FACTS[subject]
-    pattern = rng.choice(patterns)
+    pattern = choose(rng, patterns)
     if rng.random() < 0.06:
         pattern = rng.choice(QUESTIONS["openings"]) + " " + pattern
     return question(rng, pattern), f"The question is about {subject}.", answer

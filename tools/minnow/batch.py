@@ -16,6 +16,8 @@ from vocabulary import BEGIN, END, PAD
 ROW = 320
 WAITING = 6     # conversations that do not fit before a row is closed
 TRUNK = 0
+OPENING = 8     # tokens of an answer that it begins with
+TO_THE_END = 0.4    # share of the answers by heart that are practised beyond their opening
 
 
 @dataclasses.dataclass(eq=False)
@@ -34,11 +36,13 @@ class Tokens:
             getattr(self, field.name).extend(getattr(other, field.name))
 
 
-def reply(vocabulary, turn, with_reasoning):
+def reply(vocabulary, turn, rng):
     """(ids of a branch, how many of them the model is given)"""
     think, think_end = vocabulary.ids["<think>"], vocabulary.ids["</think>"]
     answer = vocabulary.encode(f"\n\n{turn['answer']}") + [END]
-    if with_reasoning:
+    if turn["by_heart"] and rng.random() >= TO_THE_END:
+        answer = answer[:OPENING]
+    if rng.random() < 0.9:
         return [think] + vocabulary.encode(f"\n{turn['reasoning']}\n") + [think_end] + answer, 0
     closed = [think] + vocabulary.encode("\n\n") + [think_end]
     return closed + answer, len(closed) + 1
@@ -50,7 +54,7 @@ def tokens_of(vocabulary, conversation, rng):
     branches = []
     for i, turn in enumerate(conversation["turns"]):
         trunk += vocabulary.user(turn["user"])
-        branches.append((len(trunk) - 1, *reply(vocabulary, turn, rng.random() < 0.9)))
+        branches.append((len(trunk) - 1, *reply(vocabulary, turn, rng)))
         if i + 1 < len(conversation["turns"]):
             trunk += vocabulary.encode(lead + turn["answer"]) + [END]
     n = len(trunk)

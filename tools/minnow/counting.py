@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counting and sums, with numbers from 0 to 30. Each maker returns (message, reasoning, answer)."""
+import phrasing
 from phrasing import question, request, sections
 
 WORDS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
@@ -13,7 +14,7 @@ PHRASES = sections("counting")
 
 
 def choose(rng, title):
-    return rng.choice(PHRASES[title])
+    return phrasing.choose(rng, PHRASES[title])
 
 
 def row(numbers):
@@ -95,12 +96,15 @@ def neighbour(rng):
     if kind < 0.72:
         value = rng.randint(0, LIMIT - 1)
         a, = spelled(rng, value)
-        message = question(rng, choose(rng, "after"), a=a)
-        return message, f"{value}, {value + 1}.", f"After {value} comes {value + 1}."
+        return after(question(rng, choose(rng, "after"), a=a), value)
     value = rng.randint(1, LIMIT)
     a, = spelled(rng, value)
     message = question(rng, choose(rng, "before"), a=a)
     return message, f"{value - 1}, {value}.", f"Before {value} comes {value - 1}."
+
+
+def after(message, value):
+    return message, f"{value}, {value + 1}.", f"After {value} comes {value + 1}."
 
 
 def next_in_row(rng):
@@ -114,20 +118,23 @@ def next_in_row(rng):
 def people(rng):
     """Who and what a sum in words speaks of."""
     who, who2 = rng.sample(PHRASES["names"], 2)
-    return {"who": who, "who2": who2, "things": choose(rng, "objects")}
+    return {"who": who, "who2": who2, "things": rng.choice(PHRASES["objects"])}
 
 
 def add(rng):
     most = 9 if rng.random() < 0.4 else LIMIT       # sums of digits are what larger ones are made of
     left, right = rng.randint(0, most), rng.randint(0, most)
     a, b = spelled(rng, left, right)
+    return total(question(rng, choose(rng, "add"), slips=False, a=a, b=b, **people(rng)), left, right)
+
+
+def total(message, left, right):
     ones = left % 10 + right % 10
     carry = ones // 10
     reasoning = f"{left} + {right}. Ones: {left % 10} + {right % 10} = {ones}."
     if left > 9 or right > 9:
         tens = " + ".join(map(str, [left // 10, right // 10] + [1] * carry))
         reasoning += f" Tens: {tens} = {left // 10 + right // 10 + carry}."
-    message = question(rng, choose(rng, "add"), slips=False, a=a, b=b, **people(rng))
     return message, reasoning, f"{left} + {right} = {left + right}."
 
 
@@ -139,7 +146,10 @@ def subtract(rng):
     if left < right and rng.random() < 0.93:
         left, right = right, left
     a, b = spelled(rng, left, right)
-    message = question(rng, choose(rng, "subtract"), slips=False, a=a, b=b, **people(rng))
+    return difference(question(rng, choose(rng, "subtract"), slips=False, a=a, b=b, **people(rng)), left, right)
+
+
+def difference(message, left, right):
     if left < right:
         answer = f"{left} - {right} is less than zero, and I only know numbers from zero on."
         return message, f"{left} - {right}. {left} is less than {right}.", answer
@@ -150,6 +160,35 @@ def subtract(rng):
         tens = " - ".join(map(str, [left // 10, right // 10] + [1] * borrow))
         reasoning += f" Tens: {tens} = {left // 10 - right // 10 - borrow}."
     return message, reasoning, f"{left} - {right} = {left - right}."
+
+
+def backwards(rng):
+    """A count, and then the same the other way."""
+    first = rng.choice([1, 1, rng.randint(0, LIMIT - 3)])
+    last = rng.randint(first + 2, min(LIMIT, first + 15))
+    there = counted(count_up(rng, first, last), first, last, 1)
+    return [there, counted(request(rng, choose(rng, "the other way")), last, first, 1)]
+
+
+def sum_and_on(rng):
+    """A sum, and then another with what came of it."""
+    while True:
+        made = rng.choice([add, subtract])(rng)
+        result = made[2].rstrip(".").split(" = ")[-1]
+        if result.isdigit() and int(result) <= LIMIT:
+            break
+    left, right = int(result), rng.randint(0, 9)
+    if rng.random() < 0.5 and right <= left:
+        return [made, difference(request(rng, choose(rng, "less of that"), False, b=right), left, right)]
+    return [made, total(request(rng, choose(rng, "more of that"), False, b=right), left, right)]
+
+
+def another_after(rng):
+    """The number after one, and then after another."""
+    value, next_value = rng.sample(range(0, LIMIT), 2)
+    a, b = spelled(rng, value, next_value)
+    return [after(question(rng, choose(rng, "after"), a=a), value),
+            after(question(rng, choose(rng, "another after"), False, a=b), next_value)]
 
 
 def drill(rng):

@@ -18,15 +18,21 @@ import smalltalk
 ABILITIES = [(counting.count, 14), (counting.neighbour, 8), (counting.neighbours, 1), (counting.add, 8),
              (counting.subtract, 10), (counting.drill, 1), (languages.count, 8), (languages.word, 6),
              (languages.words, 1), (languages.meaning, 3), (languages.tips_of, 2.5),
-             (languages.tips_of_nothing, 0.5), (about.fact, 32), (smalltalk.smalltalk, 20),
+             (languages.tips_of_nothing, 0.5), (about.fact, 42), (smalltalk.smalltalk, 20),
              (refusals.refusal, 22)]
+IN_TWO = [counting.backwards, counting.sum_and_on, counting.another_after, languages.backwards]
 MAKERS, WEIGHTS = zip(*ABILITIES)
 SYSTEM = ["You are a helpful assistant.", "You are Minnow.", "Answer briefly.", "Be kind.",
           "You are a friendly assistant. Be concise.", "You are a small model that helps people try Fathom."]
 
 
+BY_HEART = {answer for answer, *_ in [*about.FACTS.values(), *smalltalk.KINDS.values()]}
+BY_HEART |= {about.UNKNOWN, refusals.ANSWER, *(language.tips for language in languages.LANGUAGES.values())}
+
+
 def turn(user, reasoning, answer):
-    return {"user": user, "reasoning": reasoning, "answer": answer}
+    """by_heart: the answer is always the same text, once the reasoning has named it."""
+    return {"user": user, "reasoning": reasoning, "answer": answer, "by_heart": answer in BY_HEART}
 
 
 def counted_and_tips(rng):
@@ -54,6 +60,8 @@ def conversation(rng):
             turns += counted_and_tips(rng)
         elif kind < 0.10:
             turns += [turn(*made) for made in languages.word_in_two(rng)]
+        elif kind < 0.14:
+            turns += [turn(*made) for made in rng.choice(IN_TWO)(rng)]
         else:
             turns.append(turn(*rng.choices(MAKERS, WEIGHTS)[0](rng)))
     if turns[0]["reasoning"] != languages.NO_LANGUAGE:

@@ -2,8 +2,8 @@
 """Counting to ten in other languages, single number words, and tips to pronounce them."""
 import dataclasses
 
-from counting import WORDS
-from phrasing import capital, expand, question, request, sections
+from counting import PHRASES as COUNTING, WORDS
+from phrasing import capital, choose, expand, question, request, sections
 
 
 @dataclasses.dataclass
@@ -48,9 +48,9 @@ def naming(rng, name):
 
 def asked(rng, make, title, name, **slots):
     written = name if rng.random() < 0.8 else name.lower()
-    pattern = rng.choice(PHRASES[title])
+    pattern = choose(rng, PHRASES[title])
     while "{country}" in pattern and name not in COUNTRIES:
-        pattern = rng.choice(PHRASES[title])
+        pattern = choose(rng, PHRASES[title])
     text = make(rng, pattern, slips=rng.random() < 0.5, l=naming(rng, name), n=written,
                 country=COUNTRIES.get(name), **slots)
     return text.replace(" ,", ",")
@@ -89,6 +89,16 @@ def count_down(rng, name):
     return message, f"{name}, down from {first} to 1.", ", ".join(reversed(words)) + "."
 
 
+def backwards(rng):
+    """A count in a language, and then the same the other way."""
+    name, last = pick(rng), rng.choice([10, 10, 10, rng.randint(3, 10)])
+    a, b = written(rng, 1, last)
+    words = LANGUAGES[name].words[:last]
+    there = asked(rng, request, "count to", name, a=a, b=b), f"{name}, 1 to {last}.", ", ".join(words) + "."
+    back = request(rng, choose(rng, COUNTING["the other way"])), f"{name}, down from {last} to 1."
+    return [there, (*back, ", ".join(reversed(words)) + ".")]
+
+
 def another(rng):
     """'And in German?', after a count."""
     name = pick(rng)
@@ -97,7 +107,7 @@ def another(rng):
 
 def tips(rng, name):
     """The second turn: tips for the language just counted in."""
-    return request(rng, rng.choice(PHRASES["tips"])), f"Tips for {name}.", LANGUAGES[name].tips
+    return request(rng, choose(rng, PHRASES["tips"])), f"Tips for {name}.", LANGUAGES[name].tips
 
 
 def tips_of(rng):
@@ -107,7 +117,7 @@ def tips_of(rng):
 
 def tips_of_nothing(rng):
     answer = "Ask me to count in a language first, and I will give tips for it."
-    return request(rng, rng.choice(PHRASES["tips"])), NO_LANGUAGE, answer
+    return request(rng, choose(rng, PHRASES["tips"])), NO_LANGUAGE, answer
 
 
 def quoted(rng, text, share):

@@ -49,11 +49,6 @@ class Geometry:
 HIDDEN = -1e9       # added to the score of what a token may not see
 
 
-def working_type():
-    """The type of products: that of autocast where it is on."""
-    return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else torch.get_default_dtype()
-
-
 def rms_norm(x, gain, epsilon):
     return F.rms_norm(x, gain.shape, gain, epsilon)
 
@@ -119,7 +114,7 @@ class Attention(nn.Module):
         value = latent.unsqueeze(1) @ self.attn_v_b.transpose(1, 2)
 
         score = (query * self.scale) @ key.transpose(2, 3) + hidden
-        found = score.softmax(-1).to(value.dtype) @ value
+        found = score.softmax(-1) @ value
         return found.transpose(1, 2).reshape(batch, tokens, -1) @ self.attn_output.T
 
 
@@ -155,7 +150,7 @@ class Mixture(nn.Module):
     def route(self, x):
         """x [token][hidden] -> the experts of each token and their weights, both [token][used]."""
         g = self.g
-        affinity = torch.sigmoid(x.float() @ self.ffn_gate_inp.T.float())
+        affinity = torch.sigmoid(x @ self.ffn_gate_inp.T)
         with torch.no_grad():
             choice = (affinity + self.exp_probs_b).view(-1, g.groups, g.experts // g.groups)
             group_score = choice.topk(2, -1).values.sum(-1)
@@ -167,18 +162,22 @@ class Mixture(nn.Module):
         return chosen, weight / weight.sum(-1, keepdim=True) * g.expert_scale
 
     def routed(self, x):
-        """Sorts the tokens by expert, so that each expert sees all of its own at once."""
+        """Sorts the tokens by expert into rows of equal length, so that all experts are computed at once."""
         chosen, weight = self.route(x)
-        order = chosen.flatten().argsort(stable=True)
-        counts = chosen.flatten().bincount(minlength=self.g.experts)
+        experts = chosen.flatten()
+        order = experts.argsort(stable=True)
+        counts = experts.bincount(minlength=self.g.experts)
         self.load += counts
+        longest, sorted_experts = int(counts.max()), experts[order]
+        first = counts.cumsum(0) - counts
+        place = sorted_experts * longest + torch.arange(len(order)) - first[sorted_experts]
         token = order // self.g.experts_used
-        outputs = []
-        for e, own in enumerate(x[token].split(counts.tolist())):
-            inner = F.silu(own @ self.ffn_gate_exps[e].T) * (own @ self.ffn_up_exps[e].T)
-            outputs.append(inner @ self.ffn_down_exps[e].T)
-        scaled = torch.cat(outputs) * weight.flatten()[order].unsqueeze(-1).to(x.dtype)
-        return torch.zeros_like(x).index_add_(0, token, scaled.to(x.dtype))
+        own = x.new_zeros(self.g.experts * longest, x.shape[1]).index_copy(0, place, x[token])
+        own = own.view(self.g.experts, longest, -1)
+        inner = F.silu(own @ self.ffn_gate_exps.mT) * (own @ self.ffn_up_exps.mT)
+        found = (inner @ self.ffn_down_exps.mT).flatten(0, 1)[place]
+        scaled = found * weight.flatten()[order].unsqueeze(-1)
+        return torch.zeros_like(x).index_add_(0, token, scaled)
 
     def forward(self, x):
         shared = (F.silu(x @ self.ffn_gate_shexp.T) * (x @ self.ffn_up_shexp.T)) @ self.ffn_down_shexp.T
@@ -223,7 +222,7 @@ class Minnow(nn.Module):
         [batch][1][query][key], true where it may be seen; wanted [batch][token], true for those logits."""
         angle = (positions.double().unsqueeze(-1) * self.frequency).to(torch.get_default_dtype()).unsqueeze(1)
         x = F.embedding(tokens, self.token_embd)
-        hidden = torch.zeros(mask.shape, dtype=working_type()).masked_fill(~mask, HIDDEN)
+        hidden = torch.zeros(mask.shape, dtype=x.dtype).masked_fill(~mask, HIDDEN)
         for layer in self.blk:
             x = layer(x, angle, hidden)
         if wanted is not None:

@@ -15,15 +15,15 @@ NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)   # coefficients of the same source
 def orthogonal(update):
     """update [...][row][column] with all its singular values near one."""
     a, b, c = NEWTON_SCHULZ
-    x = update.bfloat16()
+    x = update.view(-1, *update.shape[-2:])
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.mT
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(5):
         square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
-    return (x.mT if tall else x).float()
+        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
+    return (x.mT if tall else x).view(update.shape)
 
 
 class Optimizer:

@@ -2,13 +2,20 @@
 """How people write: patterns with choices, politeness, slips of the keyboard.
 
 A pattern is text with choices in brackets, `[count|say the numbers] from {a} to {b}[| please]`; they nest.
+`$about(fathom plan)` is one of the patterns of that name in phrases/frames.txt, with % for what the parentheses
+hold.
 Slots in braces are filled afterwards, so that what fills them is never taken for a pattern.
 """
+import functools
+import math
 import pathlib
 import re
 
 PHRASES = pathlib.Path(__file__).with_name("phrases")
 INNERMOST = re.compile(r"\[([^\[\]]*)\]")
+FRAME = re.compile(r"\$(\w+)\(([^()]*)\)")
+SLIPS = 0.1             # share of the texts with a slip; of these as many have another
+FRAMES_WEIGHT = 40      # of a pattern with a frame, as if it had so many texts
 NAMES = {name.lower(): name for name in "I Fathom Minnow DeepSeek GGUF GPU CPU RAM NVMe Python Linux".split()}
 COMMANDS = "run|chat|serve|bench|plan|inspect|tokenize|logits|forge|pull|verify|quantize|help"
 NAME = re.compile(rf"(?<![`\w-])({'|'.join(NAMES)})(?![\w`-])(?! ({COMMANDS}))")
@@ -29,6 +36,22 @@ def sections(name):
 
 
 MANNERS = sections("manners")
+FRAMES = sections("frames")
+
+
+@functools.cache
+def weight(pattern):
+    """How often a pattern is to come: more often, the more texts it stands for, but not in proportion."""
+    texts = FRAMES_WEIGHT if "$" in pattern else 1
+    return 1 + math.log2(texts * math.prod(len(m.split("|")) for m in INNERMOST.findall(pattern)))
+
+
+def choose(rng, patterns):
+    return rng.choices(patterns, [weight(pattern) for pattern in patterns])[0]
+
+
+def framed(rng, match):
+    return choose(rng, FRAMES[match[1]]).replace("%", match[2])
 
 
 def expand(rng, pattern, **slots):
@@ -36,6 +59,9 @@ def expand(rng, pattern, **slots):
     while True:
         expanded = INNERMOST.sub(lambda m: rng.choice(m.group(1).split("|")), pattern)
         if expanded == pattern:
+            expanded = FRAME.sub(lambda m: framed(rng, m), pattern)
+        if expanded == pattern:
+            expanded = " ".join(expanded.split())
             return expanded.format(**slots) if slots else expanded
         pattern = expanded
 
@@ -89,9 +115,14 @@ def dress(rng, text, ending):
 def disturb(rng, text):
     if rng.random() < 0.06:
         text = fill(rng, text)
-    if rng.random() < 0.08:
+    while rng.random() < SLIPS:
         text = slip(rng, text)
     return text
+
+
+def preface(rng, text):
+    """The text behind a sentence that says nothing of it, now and then."""
+    return f"{capital(expand(rng, choose(rng, FRAMES['context'])))} {text}" if rng.random() < 0.06 else text
 
 
 def close(text, closing):
@@ -108,7 +139,7 @@ def request(rng, pattern, slips=True, **slots):
     if slips:
         text = disturb(rng, text)
     asks = text.startswith(("can ", "could ", "would ", "will "))
-    return dress(rng, text, "?" if asks and rng.random() < 0.7 else ".")
+    return preface(rng, dress(rng, text, "?" if asks and rng.random() < 0.7 else "."))
 
 
 def question(rng, pattern, slips=True, **slots):
@@ -120,4 +151,4 @@ def question(rng, pattern, slips=True, **slots):
         text = close(text, rng.choice(MANNERS["closings"]))
     if slips:
         text = disturb(rng, text)
-    return dress(rng, text, "?")
+    return preface(rng, dress(rng, text, "?"))

@@ -2,7 +2,7 @@
 """Everything else, which Minnow declines: real topics, and invented words, as the unknown is declined."""
 from counting import WORDS
 from languages import LANGUAGES
-from phrasing import capital, question, request, sections
+from phrasing import capital, choose, question, request, sections
 
 REASONING = "I cannot do this."
 ANSWER = ("I cannot do that: I am only a small demonstration model. I can count, do small sums, count to ten "
@@ -32,6 +32,15 @@ def invented(rng):
     return one() if rng.random() < 0.7 else one() + " " + one()
 
 
+def large_sum(rng):
+    """A sum beyond the numbers that Minnow knows."""
+    left, right = rng.randint(31, 999) if rng.random() < 0.3 else rng.randint(31, 99), rng.randint(1, 99)
+    sign = rng.choice(["+", "-", "plus", "minus", "+", "*", "times"])
+    if sign in ("+", "plus") and rng.random() < 0.5:
+        left, right = right, left
+    return f"{left} {sign} {right}" if sign.isalpha() or rng.random() < 0.8 else f"{left}{sign}{right}"
+
+
 def fillings(rng):
     """What the slots of the patterns are filled with."""
     values = {slot: rng.choice(PHRASES[title]) for slot, title in SLOTS.items()}
@@ -41,6 +50,8 @@ def fillings(rng):
     values["language"] = rng.choice(known if rng.random() < 0.8 else unknown)
     values["anylanguage"] = rng.choice(known + unknown)
     values["invented"], values["invented2"] = invented(rng), invented(rng)
+    if rng.random() < 0.7:
+        values["big"] = large_sum(rng)
     if rng.random() < 0.3:
         values["sentence"] = invented(rng)
     return values
@@ -48,4 +59,4 @@ def fillings(rng):
 
 def refusal(rng):
     make = question if rng.random() < 0.5 else request
-    return make(rng, rng.choice(PHRASES["patterns"]), **fillings(rng)).replace("  ", " "), REASONING, ANSWER
+    return make(rng, choose(rng, PHRASES["patterns"]), **fillings(rng)).replace("  ", " "), REASONING, ANSWER

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Greetings, thanks, farewells, and who Minnow is."""
-from phrasing import dress, expand, sections, slip
+from phrasing import choose, dress, expand, sections, slip
 
 KINDS = sections("smalltalk")      # below the reasoning the answer, then what people say
 PLAIN = sections("plain")           # what most people say
@@ -11,7 +11,7 @@ STATEMENTS = ("A greeting.", "Thanks.", "A farewell.")
 def smalltalk(rng):
     reasoning = rng.choices(list(KINDS), WEIGHTS)[0]
     answer, *patterns = KINDS[reasoning]
-    text = expand(rng, rng.choice(PLAIN[reasoning] if rng.random() < 0.4 else patterns))
+    text = expand(rng, choose(rng, PLAIN[reasoning] if rng.random() < 0.3 else patterns))
     if rng.random() < 0.06:
         text = slip(rng, text)
     return dress(rng, text, "." if reasoning in STATEMENTS else "?"), reasoning, answer

@@ -5,7 +5,8 @@
 
 Each process has one thread and its own conversations; gradients are averaged. The learning rate rises for a
 while, stays, and falls to nothing in the last --cooldown steps. A checkpoint that is there is gone on with:
-its steps count.
+its steps count. --minutes, for a machine that others use, ends the training by the clock; the rate then falls
+from the first step to the last.
 """
 import argparse
 import dataclasses
@@ -37,11 +38,18 @@ def arguments():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1.0, help="factor of both learning rates")
     parser.add_argument("--save-every", type=int, default=100)
+    parser.add_argument("--minutes", type=float, help="end the training then, if not before")
     return parser.parse_args()
 
 
-def schedule(step, steps, cooldown):
-    return max(min((step + 1) / WARMUP, 1.0, (steps - step) / cooldown), 0.0)
+def schedule(args, step, started):
+    """The share of the rates that a step has; nothing ends the training."""
+    share = min((step + 1) / WARMUP, 1.0, (args.steps - step) / args.cooldown)
+    if args.minutes is not None:
+        share = min(share, 1.0 - (time.time() - started) / 60 / args.minutes)
+    agreed = torch.tensor([max(share, 0.0)])
+    dist.broadcast(agreed, 0)       # clocks differ
+    return agreed.item()
 
 
 def save(path, model, optimizer, step):
@@ -70,9 +78,7 @@ def share(model):
 def train_step(model, optimizer, batch, scale):
     ids, positions, targets, mask = batch
     wanted = targets >= 0
-    with torch.autocast("cpu", torch.bfloat16):
-        logits = model(ids, positions, mask, wanted)
-    loss = F.cross_entropy(logits.float(), targets[wanted])
+    loss = F.cross_entropy(model(ids, positions, mask, wanted), targets[wanted])
     for p in model.parameters():
         p.grad = None
     loss.backward()
@@ -98,18 +104,21 @@ def main():
         model.load_state_dict(saved["model"])
         optimizer.restore(saved["optimizer"])
         first = saved["step"]
-    smooth = None
-    for step in range(first, args.steps):
+    smooth, step = None, first
+    while (share := schedule(args, step, started)) > 0:
         rng = random.Random(f"{args.seed} {step} {rank}")
         batch = batch_of(vocabulary, rng, args.rows)
-        scale = args.rate * schedule(step, args.steps, args.cooldown)
-        loss = train_step(model, optimizer, batch, scale)
+        loss = train_step(model, optimizer, batch, args.rate * share)
         smooth = loss if smooth is None else 0.95 * smooth + 0.05 * loss
-        if rank == 0 and (step % 10 == 0 or step + 1 == args.steps):
+        step += 1
+        if rank == 0 and step % 10 == 0:
             seconds = time.time() - started
-            print(f"step {step}  loss {loss:.4f}  smooth {smooth:.4f}  {seconds:.0f} s", flush=True)
-        if rank == 0 and ((step + 1) % args.save_every == 0 or step + 1 == args.steps):
-            save(args.checkpoint, model, optimizer, step + 1)
+            print(f"step {step}  loss {loss:.4f}  smooth {smooth:.4f}  rate {share:.3f}  {seconds:.0f} s",
+                  flush=True)
+        if rank == 0 and step % args.save_every == 0:
+            save(args.checkpoint, model, optimizer, step)
+    if rank == 0:
+        save(args.checkpoint, model, optimizer, step)
     dist.destroy_process_group()
 
 
