@@ -125,7 +125,8 @@ def add(rng):
     most = 9 if rng.random() < 0.4 else LIMIT       # sums of digits are what larger ones are made of
     left, right = rng.randint(0, most), rng.randint(0, most)
     a, b = spelled(rng, left, right)
-    return total(question(rng, choose(rng, "add"), slips=False, a=a, b=b, **people(rng)), left, right)
+    message = question(rng, choose(rng, "add"), slips=False, a=a, b=b, **people(rng))
+    return total(message, left, right)
 
 
 def total(message, left, right):
@@ -146,7 +147,8 @@ def subtract(rng):
     if left < right and rng.random() < 0.93:
         left, right = right, left
     a, b = spelled(rng, left, right)
-    return difference(question(rng, choose(rng, "subtract"), slips=False, a=a, b=b, **people(rng)), left, right)
+    message = question(rng, choose(rng, "subtract"), slips=False, a=a, b=b, **people(rng))
+    return difference(message, left, right)
 
 
 def difference(message, left, right):

@@ -2,8 +2,8 @@
 """How people write: patterns with choices, politeness, slips of the keyboard.
 
 A pattern is text with choices in brackets, `[count|say the numbers] from {a} to {b}[| please]`; they nest.
-`$about(fathom plan)` is one of the patterns of that name in phrases/frames.txt, with % for what the parentheses
-hold.
+`$about(fathom plan)` is one of the patterns of that name in phrases/frames.txt, with % for what stands in
+parentheses.
 Slots in braces are filled afterwards, so that what fills them is never taken for a pattern.
 """
 import functools
