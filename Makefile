@@ -76,7 +76,6 @@ baseline   := $(if $(filter x86_64,$(machine)),-march=x86-64)
 isa_avx2   := -mavx2 -mfma -mf16c -mbmi2
 isa_avx512 := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
 isa_vbmi   := $(isa_avx512) -mavx512vbmi -mgfni
-isa_bf16   := $(isa_avx512) -mavx512bf16
 isa_amx    := $(isa_vbmi) -mamx-tile -mamx-int8
 foreign    := $(addprefix src/kernel/,$(addsuffix /%,$(if $(filter x86_64,$(machine)),neon,avx2 avx512 amx)))
 
@@ -85,7 +84,7 @@ LINK  = $(CC) $(FLAGS) $(CFLAGS) -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS  = $(LIBRARY_LIBS) -lm -pthread
 
 # Objects follow a file that holds the flags, so other flags in the same folder build everything again.
-settings = $(CC) $(FLAGS) $(CFLAGS) $(isa_amx) $(isa_bf16) $(KERNEL_CFLAGS)
+settings = $(CC) $(FLAGS) $(CFLAGS) $(isa_amx) $(KERNEL_CFLAGS)
 ifneq ($(needs),)
 ifneq ($(file <$(BUILD)/flags),$(settings))
 $(shell mkdir -p $(BUILD))
@@ -112,7 +111,6 @@ made = $(patsubst %,%/$(1)%,$(BUILD) $(BUILD)/headers $(BUILD)/tidy)
 $(call made,src/kernel/avx2/): private OWN := $(isa_avx2) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/): private OWN := $(isa_avx512) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/vbmi_): private OWN := $(isa_vbmi) $(KERNEL_CFLAGS)
-$(call made,src/kernel/avx512/bf16_): private OWN := $(isa_bf16) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/amx_): private OWN := $(isa_amx) $(KERNEL_CFLAGS)
 $(call made,tests/) $(call made,bench/): private OWN := -Itests
 $(call made,tests/kernel/amx_): private OWN := -Itests $(if $(filter x86_64,$(machine)),$(isa_avx512))

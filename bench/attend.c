@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attend.c - attention's loops on every instruction set, over floats and over the words that the level
- * multiplies fastest, in DeepSeek-R1's sizes: multiply-adds a second in both products, and what a softmax
+/* attend.c - attention's loops on every instruction set, over floats and over int16, in DeepSeek-R1's sizes: multiply-adds a second in both products, and what a softmax
  * and the packing of a block cost.
  *
  * One thread, operands in its second-level cache. A figure is the best of many rounds. That the loops are
@@ -22,20 +21,26 @@
 #define VALUES    512
 #define BUNDLES   8 /* 128 heads */
 #define LANES     ATTEND_LANES
+/* Words from one pair of positions to the next, as in backend/cpu/attention.h. */
+#define VALUE_STRIDE (VALUES + 16)
+(VALUES + 16) /* words from one pair of positions to the next, as in backend/cpu/attention.h */
 
-struct attention {
+    struct attention {
     const struct attend_kernels *kernels;
     const struct kernels *table;
     uint16_t *halves; /* [POSITIONS][COLUMNS] */
     float *floats;    /* [POSITIONS][COLUMNS] */
-    float *panels;    /* [BUNDLES][COLUMNS][LANES] */
-    float *keys;      /* [POSITIONS][COLUMNS] */
-    float *values;    /* [POSITIONS][VALUES] */
+    float *queries;   /* [LANES][COLUMNS] */
+    float *panels;    /* [BUNDLES][words of COLUMNS, scales][LANES] */
+    float *keys;      /* [POSITIONS][words of COLUMNS, scales] */
+    float *values;    /* [pair of POSITIONS][VALUE_STRIDE] */
     float *scores;    /* [BUNDLES][POSITIONS][LANES] */
     float *out;       /* [BUNDLES][VALUES][LANES] */
-    float shrink[BUNDLES * LANES];
+    float shrink[BUNDLES * LANES], scale[BUNDLES * LANES];
     struct attend_running running[BUNDLES];
 };
+
+static const struct attend_size key_size = {VALUES, COLUMNS - VALUES};
 
 static void pack(struct attention *a)
 {
@@ -44,11 +49,13 @@ static void pack(struct attention *a)
         a->table->f16_to_float(a->halves, a->floats, (size_t)POSITIONS * COLUMNS);
         return;
     }
+    const size_t key_words = attend_row_words(k, key_size);
     for (size_t p = 0; p < POSITIONS; p += 2) {
         a->table->f16_to_float(a->halves + p * COLUMNS, a->floats, (size_t)2 * COLUMNS);
-        k->pack_key(a->floats, COLUMNS, a->keys + p * attend_words(k, COLUMNS));
-        k->pack_key(a->floats + COLUMNS, COLUMNS, a->keys + (p + 1) * attend_words(k, COLUMNS));
-        k->pack_values(a->floats, a->floats + COLUMNS, VALUES, a->values + p / 2 * VALUES);
+        k->pack_key(a->floats, key_size, a->keys + p * key_words);
+        k->pack_key(a->floats + COLUMNS, key_size, a->keys + (p + 1) * key_words);
+        k->pack_values(a->keys + p * key_words, a->keys + (p + 1) * key_words, VALUES,
+                       a->values + p / 2 * VALUE_STRIDE);
     }
 }
 
@@ -59,8 +66,8 @@ static void score(struct attention *a)
                                         .n_bundles = BUNDLES,
                                         .rows = k->word_numbers == 1 ? a->floats : a->keys,
                                         .n_rows = POSITIONS,
-                                        .n_words = attend_words(k, COLUMNS),
-                                        .row_words = attend_words(k, COLUMNS),
+                                        .size = key_size,
+                                        .row_words = attend_row_words(k, key_size),
                                         .out = a->scores,
                                         .out_bundle = POSITIONS * LANES,
                                         .out_row = LANES});
@@ -71,9 +78,12 @@ static void weigh(struct attention *a)
     for (size_t b = 0; b < BUNDLES; b++)
         a->kernels->weigh(&(struct attend_weigh){.scores = a->scores + b * POSITIONS * LANES,
                                                  .n_positions = POSITIONS,
+                                                 .value_scales = a->keys + attend_scales_at(key_size),
+                                                 .scale_stride = attend_row_words(a->kernels, key_size),
                                                  .running = &a->running[b],
                                                  .weights = a->scores + b * POSITIONS * LANES,
-                                                 .shrink = a->shrink + b * LANES});
+                                                 .shrink = a->shrink + b * LANES,
+                                                 .scale = a->scale + b * LANES});
 }
 
 static void add(struct attention *a)
@@ -82,10 +92,11 @@ static void add(struct attention *a)
     k->sum(&(struct attend_sum){.weights = a->scores,
                                 .weights_bundle = POSITIONS * LANES,
                                 .shrink = a->shrink,
+                                .scale = a->scale,
                                 .n_bundles = BUNDLES,
                                 .values = k->word_numbers == 1 ? a->floats : a->values,
                                 .n_words = attend_words(k, POSITIONS),
-                                .value_words = k->word_numbers == 1 ? COLUMNS : VALUES,
+                                .value_words = k->word_numbers == 1 ? COLUMNS : VALUE_STRIDE,
                                 .n_columns = VALUES,
                                 .out = a->out});
 }
@@ -95,14 +106,17 @@ static void start(struct attention *a)
     struct random random = random_seeded(1);
     for (size_t i = 0; i < (size_t)POSITIONS * COLUMNS; i++)
         a->floats[i] = (float)random_normal(&random);
+    /* Queries so small that scores are of size 1. */
+    for (size_t i = 0; i < (size_t)LANES * COLUMNS; i++)
+        a->queries[i] = (float)(random_normal(&random) / sqrt(COLUMNS));
     for (size_t b = 0; b < BUNDLES; b++) {
-        a->kernels->pack_queries(a->floats, COLUMNS, LANES, COLUMNS,
-                                 a->panels + b * LANES * attend_words(a->kernels, COLUMNS));
-        for (size_t lane = 0; lane < LANES; lane++)
-            a->running[b] = (struct attend_running){0};
+        a->kernels->pack_queries(a->queries, COLUMNS, LANES, key_size,
+                                 a->panels + b * LANES * attend_row_words(a->kernels, key_size));
+        a->running[b] = (struct attend_running){0};
     }
     memset(a->out, 0, sizeof(float) * BUNDLES * VALUES * LANES);
     a->table->float_to_f16(a->floats, a->halves, (size_t)POSITIONS * COLUMNS);
+    pack(a);
 }
 
 static double seconds_of(struct attention *a, void (*part)(struct attention *))
@@ -120,12 +134,12 @@ static double seconds_of(struct attention *a, void (*part)(struct attention *))
 static void bench_level(struct attention *a, bool fast)
 {
     const double keys = (double)BUNDLES * LANES * POSITIONS * COLUMNS, values = keys / COLUMNS * VALUES;
-    a->kernels = fast ? &a->table->attend : &a->table->attend_float;
+    a->kernels = fast ? &a->table->attend_int16 : &a->table->attend_float;
     start(a);
     double packing = seconds_of(a, pack), scores = seconds_of(a, score), softmax = seconds_of(a, weigh),
            sums = seconds_of(a, add), all = packing + scores + softmax + sums;
     printf("%-10s  %-6s %8.1f %8.1f %9.1f%% %9.1f%% %9.1f\n", isa_name(a->table->isa),
-           a->kernels->word_numbers == 1 ? "floats" : "bf16", keys / scores * 1e-9, values / sums * 1e-9,
+           a->kernels->word_numbers == 1 ? "floats" : "int16", keys / scores * 1e-9, values / sums * 1e-9,
            100 * softmax / all, 100 * packing / all, (keys + values) / all * 1e-9);
 }
 
@@ -138,10 +152,11 @@ int main(void)
     a.floats = memory_allocate(block, sizeof(float), "a block", &err);
     a.keys = memory_allocate(block, sizeof(float), "a block", &err);
     a.values = memory_allocate(block, sizeof(float), "a block", &err);
+    a.queries = memory_allocate((size_t)LANES * COLUMNS, sizeof(float), "queries", &err);
     a.panels = memory_allocate((size_t)BUNDLES * LANES * COLUMNS, sizeof(float), "queries", &err);
     a.scores = memory_allocate((size_t)BUNDLES * LANES * POSITIONS, sizeof(float), "scores", &err);
     a.out = memory_allocate((size_t)BUNDLES * LANES * VALUES, sizeof(float), "outputs", &err);
-    if (!a.halves || !a.floats || !a.keys || !a.values || !a.panels || !a.scores || !a.out) {
+    if (!a.halves || !a.floats || !a.keys || !a.values || !a.queries || !a.panels || !a.scores || !a.out) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
@@ -152,10 +167,9 @@ int main(void)
             continue;
         a.table = &kernels;
         bench_level(&a, false);
-        if (kernels.attend.word_numbers > 1)
-            bench_level(&a, true);
+        bench_level(&a, true);
     }
-    float *const blocks[] = {a.floats, a.keys, a.values, a.panels, a.scores, a.out};
+    float *const blocks[] = {a.floats, a.keys, a.values, a.queries, a.panels, a.scores, a.out};
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
         memory_free(blocks[i]);
     memory_free(a.halves);

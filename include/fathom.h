@@ -218,7 +218,7 @@ enum fathom_load {
 
 struct fathom_model_options { /* zeroed: all defaults */
     uint32_t n_threads;       /* 0: one a physical core, within the CPU quota */
-    const char *isa;          /* "generic", "avx2", "avx512", "avx512vbmi", "avx512bf16"; NULL: the best */
+    const char *isa;          /* "generic", "avx2", "avx512", "avx512vbmi", "amx"; NULL: the best */
     bool exact;               /* float activations on decoded weights, float32 cache: slow, for comparison */
     enum fathom_attention
         attention;         /* AUTO: by the number of the session's own rows in a step; exact: absorbed */

@@ -2,30 +2,43 @@
 /* attend.h - the inner loops of attention, for many queries at once.
  *
  * Sixteen queries (heads of one row, or rows of one head) are the lanes of a
- * bundle. Keys are spread over the lanes one number at a time, so they are
+ * bundle. Keys are spread over the lanes one word at a time, so they are
  * read as they lie, and a softmax over positions never sums across lanes:
  * what a lane gets depends on its own query alone.
  *
- * Numbers stand in words, which are one float, or two bfloat16 where a float
- * would be. The product of two words adds the products of what they hold. Keys are packed
- * along their columns, values along positions. Odd ends are filled up with
- * zeros. All counts are of words, so the loops are the same for both. */
+ * A word is one float, or two int16 where a float would be, and the product
+ * of two words adds the products of what they hold. Keys are packed along
+ * their columns, values along positions; odd ends are filled up with zeros.
+ *
+ * In int16 a vector is scaled to length 32767 and rounded to nearest even, its plain and its rotary part
+ * each for itself, since they differ in size. So no number is larger, no product of two vectors is
+ * beyond 2^30 (Cauchy and Schwarz), sums are exact, and their bits are the same on every level. The
+ * law is generic/attend_int16.c. */
 #ifndef FATHOM_KERNEL_ATTEND_H
 #define FATHOM_KERNEL_ATTEND_H
 
+#include <float.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define ATTEND_LANES 16
+#define ATTEND_PARTS 2
+/* The most positions of a block: so many weights of ATTEND_WEIGHTS / 128 add up without overflow. */
+#define ATTEND_POSITIONS 128
 
-/* out[bundle][row][lane] = rows times panels. A result is one chain of additions in the order of the words.
- */
+/* Numbers of a query or a key: [plain | rotary]. The plain part of an absorbed one is of latents. */
+struct attend_size {
+    size_t plain, rotary;
+};
+
+/* out[bundle][row][lane] = rows times panels. A result over floats is one chain of additions in the order of
+ * the columns; one over int16 is plain part + rotary part, exact but for that sum and the scales. */
 struct attend_product {
-    const float *panels; /* [n_bundles][n_words][lane] */
+    const void *panels; /* [n_bundles], of `size`, as pack_queries writes them */
     size_t n_bundles;
-    const float *rows; /* [n_rows][row_words], of which the first n_words count */
+    const void *rows; /* [n_rows][row_words], of `size`: floats, or as pack_key writes them */
     size_t n_rows;
-    size_t n_words;
+    struct attend_size size;
     size_t row_words;
     float *out;
     size_t out_bundle; /* floats from one bundle's results to the next's */
@@ -40,35 +53,40 @@ struct attend_running {
 
 /* A block's scores become the weights of its positions. */
 struct attend_weigh {
-    float *scores; /* [n_positions][lane]; used up */
-    size_t n_positions;
-    const uint32_t *n_seen; /* [lane] of n_positions, from the first; NULL: all of them */
+    float *scores;             /* [n_positions][lane]; used up */
+    size_t n_positions;        /* at most ATTEND_POSITIONS */
+    const uint32_t *n_seen;    /* [lane] of n_positions, from the first; NULL: all of them */
+    const float *value_scales; /* [n_positions], scale_stride floats apart; int16 alone */
+    size_t scale_stride;
     struct attend_running *running;
-    float *weights; /* [words of n_positions][lane]; may be `scores` */
-    float *shrink;  /* [lane] what earlier sums are multiplied with */
+    void *weights; /* [words of n_positions][lane]; may be `scores` */
+    float *shrink; /* [lane] what earlier sums are multiplied with */
+    float *scale;  /* [lane] what sums of weight * value are multiplied with; int16 alone */
 };
 
-/* out[bundle][column][lane] = out * shrink + sum over positions of weight * value, in ascending order. */
+/* out[bundle][column][lane] = out * shrink + sum over positions of weight * value: over floats in ascending
+ * order, over int16 exact and multiplied with scale. */
 struct attend_sum {
-    const float *weights; /* [n_bundles][n_words][lane], bundles weights_bundle words apart */
+    const void *weights; /* [n_bundles][n_words][lane], bundles weights_bundle words apart */
     size_t weights_bundle;
     const float *shrink; /* [n_bundles][lane] */
+    const float *scale;  /* [n_bundles][lane]; int16 alone */
     size_t n_bundles;
-    const float *values; /* [n_words][value_words], of which the first n_columns count */
-    size_t n_words;      /* of positions */
+    const void *values; /* [n_words][value_words], of which the first n_columns count */
+    size_t n_words;     /* of positions */
     size_t value_words;
     size_t n_columns;
     float *out; /* [n_bundles][n_columns][lane] */
 };
 
 struct attend_kernels {
-    size_t word_numbers; /* 1: floats, which need no packing of keys and values; 2: bfloat16 */
-    /* panel[words of n][lane] from x[n_lanes][stride]; further lanes are zero */
-    void (*pack_queries)(const float *x, size_t stride, size_t n_lanes, size_t n, float *panel);
-    /* words of n numbers. NULL where word_numbers is 1 */
-    void (*pack_key)(const float *x, size_t n, float *words);
-    /* n words, each of two positions; later NULL: zeros. NULL where word_numbers is 1 */
-    void (*pack_values)(const float *earlier, const float *later, size_t n, float *words);
+    size_t word_numbers; /* 1: floats, which need no packing of keys and values; 2: int16 */
+    /* A panel from x[n_lanes][stride]: attend_row_words(size) of each lane; further lanes are zero. */
+    void (*pack_queries)(const float *x, size_t stride, size_t n_lanes, struct attend_size size, void *panel);
+    /* attend_row_words(size) words: int16 of both parts, then a scale of each. NULL where words are floats */
+    void (*pack_key)(const float *x, struct attend_size size, void *row);
+    /* n words of the plain parts of two packed rows; later NULL: zeros. NULL where words are floats */
+    void (*pack_values)(const void *earlier, const void *later, size_t n, void *words);
     void (*product)(const struct attend_product *product);
     void (*weigh)(const struct attend_weigh *weigh);
     void (*sum)(const struct attend_sum *sum);
@@ -79,5 +97,42 @@ static inline size_t attend_words(const struct attend_kernels *kernels, size_t n
 {
     return (n + kernels->word_numbers - 1) / kernels->word_numbers;
 }
+
+/* Where the scales of a packed row stand, behind its words. */
+static inline size_t attend_scales_at(struct attend_size size)
+{
+    return (size.plain + 1) / 2 + (size.rotary + 1) / 2;
+}
+
+/* Of a row, or of a lane of a panel. At most ATTEND_PARTS more than it has numbers. */
+static inline size_t attend_row_words(const struct attend_kernels *kernels, struct attend_size size)
+{
+    return kernels->word_numbers == 1 ? size.plain + size.rotary : attend_scales_at(size) + ATTEND_PARTS;
+}
+
+/* ---- scales of int16 ---- */
+
+#define ATTEND_LENGTH   32767.0f
+#define ATTEND_SHORTEST 0x1p-40f /* shorter vectors are zero; their squares would soon be */
+#define ATTEND_SQUARES  64       /* partial sums of squares: column i in the one of i % 64 */
+
+/* What a vector of this length is multiplied with before it is rounded. 0: its numbers are zero. */
+static inline float attend_factor(float length)
+{
+    return length >= ATTEND_SHORTEST && length <= FLT_MAX ? ATTEND_LENGTH / length : 0.0f;
+}
+
+/* What its numbers are multiplied with to get it back: not a number where the vector is none. */
+static inline float attend_scale(float length)
+{
+    return attend_factor(length) == 0.0f ? length - length : length / ATTEND_LENGTH;
+}
+
+/* A block's weights of a lane, each times its value's scale, are multiplied so that none is above this and
+ * all together are at most twice it, rounding aside: times 32767 that is below 2^31. */
+#define ATTEND_WEIGHTS 32700.0f
+/* Positions whose score is further below the highest count as nothing: millions of them would weigh 1e-11 of
+ * the highest. It keeps all products of scales and weights in the range of normal floats. */
+#define ATTEND_LEAST (-40.0f)
 
 #endif

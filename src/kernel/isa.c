@@ -32,7 +32,6 @@ static const struct level levels[ISA_COUNT] = {
     [ISA_AVX2] = {"avx2", "AVX2, FMA, F16C and BMI2", X86_FILL(avx2_fill)},
     [ISA_AVX512] = {"avx512", "AVX-512 F, BW, DQ, VL and VNNI", X86_FILL(avx512_fill)},
     [ISA_AVX512_VBMI] = {"avx512vbmi", "AVX-512 VBMI and GFNI", X86_FILL(avx512_vbmi_fill)},
-    [ISA_AVX512_BF16] = {"avx512bf16", "AVX-512 BF16", X86_FILL(avx512_bf16_fill)},
     [ISA_AMX] = {"amx", "AMX INT8, or the system's leave to use it", X86_FILL(amx_fill)},
 };
 
@@ -83,10 +82,8 @@ static bool processor_has(enum isa isa)
     case ISA_AVX512_VBMI: /* since Ice Lake and Zen 4 */
         return processor_has(ISA_AVX512) && __builtin_cpu_supports("avx512vbmi") &&
                __builtin_cpu_supports("gfni");
-    case ISA_AVX512_BF16: /* since Sapphire Rapids and Zen 4 */
-        return processor_has(ISA_AVX512_VBMI) && __builtin_cpu_supports("avx512bf16");
     case ISA_AMX: /* since Sapphire Rapids */
-        return processor_has(ISA_AVX512_BF16) && processor_has_amx();
+        return processor_has(ISA_AVX512_VBMI) && processor_has_amx();
     case ISA_COUNT:
         break;
     }

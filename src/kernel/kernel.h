@@ -31,7 +31,7 @@ struct product {
 
 typedef void product_fn(const struct product *product);
 
-enum isa { ISA_GENERIC, ISA_AVX2, ISA_AVX512, ISA_AVX512_VBMI, ISA_AVX512_BF16, ISA_AMX, ISA_COUNT };
+enum isa { ISA_GENERIC, ISA_AVX2, ISA_AVX512, ISA_AVX512_VBMI, ISA_AMX, ISA_COUNT };
 
 struct kernels {
     enum isa isa; /* the highest level that filled the table */
@@ -63,7 +63,7 @@ struct kernels {
     void (*q4_0_to_float)(const void *blocks, float *out, size_t n);
 
     struct attend_kernels attend_float; /* attention over floats */
-    struct attend_kernels attend;       /* over the words that this level multiplies fastest */
+    struct attend_kernels attend_int16; /* over int16, with the same integers on every level */
     /* lanes[n][ATTEND_LANES] back to n_lanes rows, to[n_lanes][stride] */
     void (*attend_unpack)(const float *lanes, size_t n, size_t n_lanes, float *to, size_t stride);
 };
@@ -75,7 +75,7 @@ static inline product_fn *kernels_product(const struct kernels *kernels, enum fo
     return panels ? kernels->panel_product[format] : kernels->product[format];
 }
 
-const char *isa_name(enum isa isa); /* "generic", "avx2", "avx512", "avx512vbmi", "avx512bf16", "amx" */
+const char *isa_name(enum isa isa); /* "generic", "avx2", "avx512", "avx512vbmi", "amx" */
 bool isa_by_name(const char *name, enum isa *isa);
 bool isa_available(enum isa isa); /* compiled in, and this processor and system have it */
 enum isa isa_best(void);          /* the highest that is available, and used */

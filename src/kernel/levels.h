@@ -24,7 +24,6 @@ void generic_fill(struct kernels *kernels);
 void avx2_fill(struct kernels *kernels);
 void avx512_fill(struct kernels *kernels);
 void avx512_vbmi_fill(struct kernels *kernels);
-void avx512_bf16_fill(struct kernels *kernels);
 void amx_fill(struct kernels *kernels);
 
 #endif

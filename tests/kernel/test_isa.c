@@ -71,7 +71,7 @@ static void test_every_level_fills_every_entry(void **state)
         assert_non_null(kernels.q4_0_to_float);
         assert_non_null(kernels.attend_unpack);
         assert_attends(&kernels.attend_float);
-        assert_attends(&kernels.attend);
+        assert_attends(&kernels.attend_int16);
         assert_int_equal(kernels.attend_float.word_numbers, 1);
     }
 }

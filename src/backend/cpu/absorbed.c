@@ -31,10 +31,10 @@ struct absorbed take_absorbed(struct pieces *pieces, const struct geometry *g, s
 {
     const size_t n_values = geometry_cache_values(g), n_lanes = n_bundles_of(n_heads) * ATTEND_LANES;
     struct absorbed a;
-    a.panels = take_floats(pieces, n_lanes * n_values);
+    a.panels = take_floats(pieces, n_lanes * (n_values + ATTEND_PARTS));
     a.block = take_floats(pieces, ATTENTION_BLOCK * n_values + CACHE_BLOCK);
-    a.keys = take_floats(pieces, ATTENTION_BLOCK * n_values);
-    a.values = take_floats(pieces, (size_t)ATTENTION_BLOCK * g->latent_rank);
+    a.keys = take_floats(pieces, ATTENTION_BLOCK * (n_values + ATTEND_PARTS));
+    a.values = take_floats(pieces, ATTENTION_BLOCK / 2 * value_stride(g->latent_rank));
     a.workbench = take_workbench(pieces);
     a.running.softmax = (void *)take_floats(pieces, 2 * n_lanes);
     a.running.outputs = take_floats(pieces, n_lanes * g->latent_rank);
@@ -100,18 +100,24 @@ void finish_head(const struct attend_work *work, const struct vector *vector, co
 
 /* ---- a range of positions ---- */
 
+static struct attend_size size_of(const struct geometry *g)
+{
+    return (struct attend_size){g->latent_rank, g->head_rotary};
+}
+
 void absorbed_pack(const struct attend_work *work, const struct absorbed *a, const float *queries,
                    size_t n_heads)
 {
-    const size_t n_values = geometry_cache_values(&work->cpu->geometry);
+    const struct geometry *g = &work->cpu->geometry;
+    const size_t n_values = geometry_cache_values(g), row_words = attend_row_words(work->kernels, size_of(g));
     for (size_t head = 0; head < n_heads; head += ATTEND_LANES)
         work->kernels->pack_queries(queries + head * n_values, n_values,
-                                    min_size(ATTEND_LANES, n_heads - head), n_values,
-                                    a->panels + head * attend_words(work->kernels, n_values));
+                                    min_size(ATTEND_LANES, n_heads - head), size_of(g),
+                                    a->panels + head * row_words);
 }
 
 /* Words of more than one number are packed two positions at a time, so that their floats never leave the
- * first-level cache. */
+ * first-level cache. A position's value is the plain part of its key. */
 static struct block read_block(const struct attend_work *work, const struct absorbed *a, size_t first,
                                size_t n)
 {
@@ -119,20 +125,27 @@ static struct block read_block(const struct attend_work *work, const struct abso
     const struct attend_kernels *kernels = work->kernels;
     const struct cache *cache = work->segment->cache;
     const uint32_t layer = work->args->layer;
-    const size_t n_values = geometry_cache_values(g);
+    const size_t n_values = geometry_cache_values(g), key_words = attend_row_words(kernels, size_of(g));
+    struct block block = {.kernels = kernels, .size = size_of(g), .key_words = key_words, .n_positions = n};
     if (kernels->word_numbers == 1) {
-        const float *floats = cpu_cache_read(work->cpu, cache, layer, first, n, a->block);
-        return (struct block){kernels, floats, n_values, floats, n_values, n};
+        block.keys = block.values = cpu_cache_read(work->cpu, cache, layer, first, n, a->block);
+        block.value_words = n_values;
+        return block;
     }
-    struct block block = {kernels, a->keys, attend_words(kernels, n_values), a->values, g->latent_rank, n};
     for (size_t p = 0; p < n; p += 2) {
         const size_t n_here = min_size(2, n - p);
         const float *floats = cpu_cache_read(work->cpu, cache, layer, first + p, n_here, a->block);
+        float *keys = a->keys + p * key_words;
         for (size_t i = 0; i < n_here; i++)
-            kernels->pack_key(floats + i * n_values, n_values, a->keys + (p + i) * block.key_words);
-        kernels->pack_values(floats, n_here > 1 ? floats + n_values : NULL, g->latent_rank,
-                             a->values + p / 2 * g->latent_rank);
+            kernels->pack_key(floats + i * n_values, size_of(g), keys + i * key_words);
+        kernels->pack_values(keys, n_here > 1 ? keys + key_words : NULL, g->latent_rank,
+                             a->values + p / 2 * value_stride(g->latent_rank));
     }
+    block.keys = a->keys;
+    block.values = a->values;
+    block.value_words = value_stride(g->latent_rank);
+    block.value_scales = a->keys + attend_scales_at(size_of(g));
+    block.scale_stride = key_words;
     return block;
 }
 
@@ -140,13 +153,14 @@ void attend_range(const struct attend_work *work, const struct absorbed *a, size
                   const struct range *positions, const struct partial *out)
 {
     const size_t n_bundles = n_bundles_of(n_heads), rank = a->running.n_values;
+    const size_t panel_floats = attend_row_words(work->kernels, size_of(&work->cpu->geometry)) * ATTEND_LANES;
     running_start(&a->running, n_bundles);
     for (size_t first = positions->begin; first < positions->end; first += ATTENTION_BLOCK) {
         const struct block block =
             read_block(work, a, first, min_size(ATTENTION_BLOCK, positions->end - first));
         for (size_t bundle = 0; bundle < n_bundles; bundle += ATTENTION_BUNDLES) {
             const struct running running = running_at(&a->running, bundle);
-            running_add(&running, a->panels + bundle * block.key_words * ATTEND_LANES,
+            running_add(&running, a->panels + bundle * panel_floats,
                         min_size(ATTENTION_BUNDLES, n_bundles - bundle), &block, NULL, &a->workbench);
         }
     }

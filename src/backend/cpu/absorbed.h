@@ -58,10 +58,10 @@ struct vector take_vector(struct pieces *pieces, const struct geometry *geometry
 
 /* Of one item: */
 struct absorbed {
-    float *panels; /* [bundle][words of latent_rank + rotary][lane] */
+    float *panels; /* [bundle][words of latent_rank + rotary, scales][lane] */
     float *block;  /* [ATTENTION_BLOCK][latent_rank + rotary] */
-    float *keys;   /* [ATTENTION_BLOCK][words of latent_rank + rotary] */
-    float *values; /* [words of ATTENTION_BLOCK][latent_rank] */
+    float *keys;   /* [ATTENTION_BLOCK][words of latent_rank + rotary, scales] */
+    float *values; /* [pair of positions][value_stride(latent_rank)] */
     struct workbench workbench;
     struct running running;
 };

@@ -28,7 +28,7 @@ static struct attend_work work_on(struct cpu *cpu, const struct verb *verb, cons
 {
     bool floats = cpu->exact || cpu_cache_format(segment->cache) == CACHE_F32;
     return (struct attend_work){cpu, &verb->args.attend, segment,
-                                floats ? &cpu->kernels.attend_float : &cpu->kernels.attend};
+                                floats ? &cpu->kernels.attend_float : &cpu->kernels.attend_int16};
 }
 
 /* Items of all segments, one after the other: of an absorbed one (row, group of heads) pairs, of an expanded

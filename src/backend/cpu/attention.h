@@ -10,10 +10,10 @@
 
 #include "backend/cpu/state.h"
 
-/* 128 positions of 576 numbers are 147 KB as bfloat16, 295 KB as floats: a block stays in the second-level
+/* 128 positions of 576 numbers are 149 KB as int16, 295 KB as floats: a block stays in the second-level
  * cache while all heads of an item read it, and outputs are loaded and stored once for it. Half the length
  * costs 4% (bench/attend). */
-#define ATTENTION_BLOCK 128
+#define ATTENTION_BLOCK ATTEND_POSITIONS
 /* Bundles of queries that take a block's scores at a time: as many as a kernel's tile has. */
 #define ATTENTION_BUNDLES 2
 
@@ -59,17 +59,28 @@ static inline struct running running_at(const struct running *running, size_t bu
 /* A block of positions, in the words of some kernels. */
 struct block {
     const struct attend_kernels *kernels;
-    const float *keys; /* [n_positions][key_words] */
+    struct attend_size size; /* of a key */
+    const void *keys;        /* [n_positions][key_words] */
     size_t key_words;
-    const float *values; /* [words of n_positions][value_words] */
+    const void *values; /* [words of n_positions][value_words] */
     size_t value_words;
+    const float *value_scales; /* [n_positions], scale_stride floats apart; of int16 alone */
+    size_t scale_stride;
     size_t n_positions;
 };
+
+/* Floats between two rows of values: a line of the cache more than they need where rows would come to lie a
+ * power of two apart, and fall on the same few sets of it. */
+static inline size_t value_stride(size_t n_values)
+{
+    return n_values % 64 == 0 ? n_values + 16 : n_values;
+}
 
 /* What one call of running_add() works in. */
 struct workbench {
     float *scores; /* [ATTENTION_BUNDLES][ATTENTION_BLOCK][lane] */
     float *shrink; /* [ATTENTION_BUNDLES][lane] */
+    float *scale;  /* [ATTENTION_BUNDLES][lane] */
 };
 
 struct workbench take_workbench(struct pieces *pieces);
@@ -78,7 +89,7 @@ struct workbench take_workbench(struct pieces *pieces);
 void running_start(const struct running *running, size_t n_bundles);
 /* Up to ATTENTION_BUNDLES bundles see a block: panels [bundle][words of a key][lane]. n_seen [bundle][lane]:
  * how many of its positions, NULL: all. */
-void running_add(const struct running *running, const float *panels, size_t n_bundles,
+void running_add(const struct running *running, const void *panels, size_t n_bundles,
                  const struct block *block, const uint32_t *n_seen, const struct workbench *workbench);
 
 /* ---- the two forms ---- */

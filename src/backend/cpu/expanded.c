@@ -7,19 +7,20 @@
 #include "backend/cpu/attention.h"
 #include "quant/decode.h"
 
-/* What lies in an item's scratch. Room for words is counted as if each held one number. */
+/* What lies in an item's scratch. Room for words is counted as if each held one number, scales beside. */
 struct expanded {
     float *matrix;       /* [max(plain, value)][latent_rank] a matrix of the head, decoded */
     float *row;          /* [max(plain, latent_rank)] one decoded row of it, or one key [plain + rotary] */
-    float *key_panels;   /* [bundle of plain][words of latent_rank][lane] */
-    float *value_panels; /* [bundle of value][words of latent_rank][lane] */
-    float *queries;      /* [bundle of rows][words of plain + rotary][lane] */
+    float *key_panels;   /* [bundle of plain][words of latent_rank, scales][lane] */
+    float *value_panels; /* [bundle of value][words of latent_rank, scales][lane] */
+    float *queries;      /* [bundle of rows][words of plain + rotary, scales][lane] */
     float *latents;      /* [ATTENTION_BLOCK][latent_rank + rotary] */
-    float *packed;       /* [ATTENTION_BLOCK][words of latent_rank] */
+    float *packed;       /* [ATTENTION_BLOCK][words of latent_rank, scales] */
     float *plain;        /* [ATTENTION_BLOCK][plain, whole bundles] */
-    float *keys;         /* [ATTENTION_BLOCK][words of plain + rotary] */
+    float *keys;         /* [ATTENTION_BLOCK][words of plain + rotary, scales] */
     float *expanded;     /* [ATTENTION_BLOCK][value, whole bundles] */
-    float *values;       /* [words of ATTENTION_BLOCK][value] */
+    float *value_rows;   /* [ATTENTION_BLOCK][words of value, scales] */
+    float *values;       /* [pair of positions][value_stride(value)] */
     struct workbench workbench;
     struct running running; /* of all rows */
 };
@@ -29,6 +30,21 @@ static size_t n_bundles_of(size_t n)
     return (n + ATTEND_LANES - 1) / ATTEND_LANES;
 }
 
+static struct attend_size size_of_latents(const struct geometry *g)
+{
+    return (struct attend_size){.plain = g->latent_rank};
+}
+
+static struct attend_size size_of_key(const struct geometry *g)
+{
+    return (struct attend_size){g->head_plain, g->head_rotary};
+}
+
+static struct attend_size size_of_value(const struct geometry *g)
+{
+    return (struct attend_size){.plain = g->head_value};
+}
+
 static struct expanded lay_out(const struct geometry *g, size_t n_rows, struct pieces *pieces)
 {
     const size_t rank = g->latent_rank, longest = max_size(g->head_plain, g->head_value);
@@ -36,15 +52,16 @@ static struct expanded lay_out(const struct geometry *g, size_t n_rows, struct p
     struct expanded x;
     x.matrix = take_floats(pieces, longest * rank);
     x.row = take_floats(pieces, max_size(n_query, rank));
-    x.key_panels = take_floats(pieces, round_up(g->head_plain, ATTEND_LANES) * rank);
-    x.value_panels = take_floats(pieces, round_up(g->head_value, ATTEND_LANES) * rank);
-    x.queries = take_floats(pieces, n_bundles * ATTEND_LANES * n_query);
+    x.key_panels = take_floats(pieces, round_up(g->head_plain, ATTEND_LANES) * (rank + ATTEND_PARTS));
+    x.value_panels = take_floats(pieces, round_up(g->head_value, ATTEND_LANES) * (rank + ATTEND_PARTS));
+    x.queries = take_floats(pieces, n_bundles * ATTEND_LANES * (n_query + ATTEND_PARTS));
     x.latents = take_floats(pieces, (size_t)ATTENTION_BLOCK * geometry_cache_values(g) + CACHE_BLOCK);
-    x.packed = take_floats(pieces, (size_t)ATTENTION_BLOCK * rank);
+    x.packed = take_floats(pieces, ATTENTION_BLOCK * (rank + ATTEND_PARTS));
     x.plain = take_floats(pieces, ATTENTION_BLOCK * round_up(g->head_plain, ATTEND_LANES));
-    x.keys = take_floats(pieces, ATTENTION_BLOCK * n_query);
+    x.keys = take_floats(pieces, ATTENTION_BLOCK * (n_query + ATTEND_PARTS));
     x.expanded = take_floats(pieces, ATTENTION_BLOCK * round_up(g->head_value, ATTEND_LANES));
-    x.values = take_floats(pieces, (size_t)ATTENTION_BLOCK * g->head_value);
+    x.value_rows = take_floats(pieces, (size_t)ATTENTION_BLOCK * (g->head_value + ATTEND_PARTS));
+    x.values = take_floats(pieces, ATTENTION_BLOCK / 2 * value_stride(g->head_value));
     x.workbench = take_workbench(pieces);
     x.running.softmax = (void *)take_floats(pieces, n_bundles * 2 * ATTEND_LANES);
     x.running.outputs = take_floats(pieces, n_bundles * g->head_value * ATTEND_LANES);
@@ -64,10 +81,11 @@ size_t expanded_scratch(const struct geometry *geometry, size_t max_rows)
 /* Rows of latent_rank; each will be a lane. */
 static void pack_matrix(const struct attend_work *work, const float *matrix, size_t n_rows, float *panels)
 {
-    size_t rank = work->cpu->geometry.latent_rank;
+    const size_t rank = work->cpu->geometry.latent_rank;
+    const struct attend_size size = size_of_latents(&work->cpu->geometry);
     for (size_t row = 0; row < n_rows; row += ATTEND_LANES)
-        work->kernels->pack_queries(matrix + row * rank, rank, min_size(ATTEND_LANES, n_rows - row), rank,
-                                    panels + row * attend_words(work->kernels, rank));
+        work->kernels->pack_queries(matrix + row * rank, rank, min_size(ATTEND_LANES, n_rows - row), size,
+                                    panels + row * attend_row_words(work->kernels, size));
 }
 
 static void decode_matrices(const struct attend_work *work, const struct expanded *x, size_t head)
@@ -97,16 +115,15 @@ static void decode_matrices(const struct attend_work *work, const struct expande
 static void expand(const struct attend_work *work, const struct block *latents, const float *panels, size_t n,
                    float *out)
 {
-    work->kernels->product(
-        &(struct attend_product){.panels = panels,
-                                 .n_bundles = n_bundles_of(n),
-                                 .rows = latents->keys,
-                                 .n_rows = latents->n_positions,
-                                 .n_words = attend_words(work->kernels, work->cpu->geometry.latent_rank),
-                                 .row_words = latents->key_words,
-                                 .out = out,
-                                 .out_bundle = ATTEND_LANES,
-                                 .out_row = round_up(n, ATTEND_LANES)});
+    work->kernels->product(&(struct attend_product){.panels = panels,
+                                                    .n_bundles = n_bundles_of(n),
+                                                    .rows = latents->keys,
+                                                    .n_rows = latents->n_positions,
+                                                    .size = latents->size,
+                                                    .row_words = latents->key_words,
+                                                    .out = out,
+                                                    .out_bundle = ATTEND_LANES,
+                                                    .out_row = round_up(n, ATTEND_LANES)});
 }
 
 /* Keys are [plain | rotary], the rotary part as the cache has it. */
@@ -115,15 +132,41 @@ static void finish_keys(const struct attend_work *work, const struct expanded *x
 {
     const struct geometry *g = &work->cpu->geometry;
     const struct attend_kernels *kernels = work->kernels;
-    const size_t n_words = attend_words(kernels, geometry_head_query(g));
+    const size_t n_words = attend_row_words(kernels, size_of_key(g));
     for (size_t p = 0; p < n; p++) {
         float *key = kernels->word_numbers == 1 ? x->keys + p * n_words : x->row;
         memcpy(key, x->plain + p * round_up(g->head_plain, ATTEND_LANES), g->head_plain * sizeof(float));
         memcpy(key + g->head_plain, latents + p * geometry_cache_values(g) + g->latent_rank,
                g->head_rotary * sizeof(float));
         if (kernels->word_numbers > 1)
-            kernels->pack_key(key, geometry_head_query(g), x->keys + p * n_words);
+            kernels->pack_key(key, size_of_key(g), x->keys + p * n_words);
     }
+}
+
+/* Values in int16 become pairs of positions. */
+static void finish_values(const struct attend_work *work, const struct expanded *x, size_t n,
+                          struct block *block)
+{
+    const struct geometry *g = &work->cpu->geometry;
+    const struct attend_kernels *kernels = work->kernels;
+    const size_t n_floats = round_up(g->head_value, ATTEND_LANES);
+    const size_t n_words = attend_row_words(kernels, size_of_value(g));
+    if (kernels->word_numbers == 1) {
+        block->values = x->expanded;
+        block->value_words = n_floats;
+        return;
+    }
+    for (size_t p = 0; p < n; p++)
+        kernels->pack_key(x->expanded + p * n_floats, size_of_value(g), x->value_rows + p * n_words);
+    for (size_t p = 0; p < n; p += 2) {
+        const float *earlier = x->value_rows + p * n_words;
+        kernels->pack_values(earlier, p + 1 < n ? earlier + n_words : NULL, g->head_value,
+                             x->values + p / 2 * value_stride(g->head_value));
+    }
+    block->values = x->values;
+    block->value_words = value_stride(g->head_value);
+    block->value_scales = x->value_rows + attend_scales_at(size_of_value(g));
+    block->scale_stride = n_words;
 }
 
 /* Positions first .. first + n - 1 as this head sees them. */
@@ -132,34 +175,26 @@ static struct block expand_block(const struct attend_work *work, const struct ex
 {
     const struct geometry *g = &work->cpu->geometry;
     const struct attend_kernels *kernels = work->kernels;
-    const size_t value_floats = round_up(g->head_value, ATTEND_LANES);
+    const size_t n_values = geometry_cache_values(g);
     const float *floats =
         cpu_cache_read(work->cpu, work->segment->cache, work->args->layer, first, n, x->latents);
-    struct block latents = {.keys = floats, .key_words = geometry_cache_values(g), .n_positions = n};
+    struct block latents = {
+        .size = size_of_latents(g), .keys = floats, .key_words = n_values, .n_positions = n};
     if (kernels->word_numbers > 1) {
-        latents = (struct block){
-            .keys = x->packed, .key_words = attend_words(kernels, g->latent_rank), .n_positions = n};
+        latents.keys = x->packed;
+        latents.key_words = attend_row_words(kernels, latents.size);
         for (size_t p = 0; p < n; p++)
-            kernels->pack_key(floats + p * geometry_cache_values(g), g->latent_rank,
-                              x->packed + p * latents.key_words);
+            kernels->pack_key(floats + p * n_values, latents.size, x->packed + p * latents.key_words);
     }
     expand(work, &latents, x->key_panels, g->head_plain, x->plain);
     finish_keys(work, x, floats, n);
     expand(work, &latents, x->value_panels, g->head_value, x->expanded);
     struct block block = {.kernels = kernels,
+                          .size = size_of_key(g),
                           .keys = x->keys,
-                          .key_words = attend_words(kernels, geometry_head_query(g)),
-                          .values = x->expanded,
-                          .value_words = value_floats,
+                          .key_words = attend_row_words(kernels, size_of_key(g)),
                           .n_positions = n};
-    if (kernels->word_numbers > 1) {
-        for (size_t p = 0; p < n; p += 2)
-            kernels->pack_values(x->expanded + p * value_floats,
-                                 p + 1 < n ? x->expanded + (p + 1) * value_floats : NULL, g->head_value,
-                                 x->values + p / 2 * g->head_value);
-        block.values = x->values;
-        block.value_words = g->head_value;
-    }
+    finish_values(work, x, n, &block);
     return block;
 }
 
@@ -169,15 +204,16 @@ static void start_rows(const struct attend_work *work, const struct expanded *x,
 {
     const struct cpu *cpu = work->cpu;
     const struct segment *segment = work->segment;
-    size_t n_query = geometry_head_query(&cpu->geometry), n_words = attend_words(work->kernels, n_query);
+    const size_t n_query = geometry_head_query(&cpu->geometry);
+    const struct attend_size size = size_of_key(&cpu->geometry);
     for (size_t row = 0; row < segment->n_rows; row++)
         finish_query(cpu, segment->first_row + row, head);
     for (size_t row = 0; row < segment->n_rows; row += ATTEND_LANES) {
         const float *queries =
             cpu->query + ((segment->first_row + row) * cpu->geometry.n_heads + head) * n_query;
         work->kernels->pack_queries(queries, cpu->geometry.n_heads * n_query,
-                                    min_size(ATTEND_LANES, segment->n_rows - row), n_query,
-                                    x->queries + row * n_words);
+                                    min_size(ATTEND_LANES, segment->n_rows - row), size,
+                                    x->queries + row * attend_row_words(work->kernels, size));
     }
     running_start(&x->running, n_bundles_of(segment->n_rows));
 }

@@ -21,6 +21,7 @@ struct workbench take_workbench(struct pieces *pieces)
     struct workbench workbench;
     workbench.scores = take_floats(pieces, (size_t)ATTENTION_BUNDLES * ATTENTION_BLOCK * ATTEND_LANES);
     workbench.shrink = take_floats(pieces, (size_t)ATTENTION_BUNDLES * ATTEND_LANES);
+    workbench.scale = take_floats(pieces, (size_t)ATTENTION_BUNDLES * ATTEND_LANES);
     return workbench;
 }
 
@@ -36,7 +37,7 @@ void running_start(const struct running *running, size_t n_bundles)
     memset(running->outputs, 0, n_bundles * running->n_values * ATTEND_LANES * sizeof(float));
 }
 
-void running_add(const struct running *running, const float *panels, size_t n_bundles,
+void running_add(const struct running *running, const void *panels, size_t n_bundles,
                  const struct block *block, const uint32_t *n_seen, const struct workbench *workbench)
 {
     enum { BUNDLE_SCORES = ATTENTION_BLOCK * ATTEND_LANES };
@@ -45,7 +46,7 @@ void running_add(const struct running *running, const float *panels, size_t n_bu
                                               .n_bundles = n_bundles,
                                               .rows = block->keys,
                                               .n_rows = block->n_positions,
-                                              .n_words = block->key_words,
+                                              .size = block->size,
                                               .row_words = block->key_words,
                                               .out = workbench->scores,
                                               .out_bundle = BUNDLE_SCORES,
@@ -55,12 +56,16 @@ void running_add(const struct running *running, const float *panels, size_t n_bu
             &(struct attend_weigh){.scores = workbench->scores + bundle * BUNDLE_SCORES,
                                    .n_positions = block->n_positions,
                                    .n_seen = n_seen == NULL ? NULL : n_seen + bundle * ATTEND_LANES,
+                                   .value_scales = block->value_scales,
+                                   .scale_stride = block->scale_stride,
                                    .running = &running->softmax[bundle],
                                    .weights = workbench->scores + bundle * BUNDLE_SCORES,
-                                   .shrink = workbench->shrink + bundle * ATTEND_LANES});
+                                   .shrink = workbench->shrink + bundle * ATTEND_LANES,
+                                   .scale = workbench->scale + bundle * ATTEND_LANES});
     kernels->sum(&(struct attend_sum){.weights = workbench->scores,
                                       .weights_bundle = BUNDLE_SCORES,
                                       .shrink = workbench->shrink,
+                                      .scale = workbench->scale,
                                       .n_bundles = n_bundles,
                                       .values = block->values,
                                       .n_words = attend_words(kernels, block->n_positions),

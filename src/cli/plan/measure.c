@@ -252,9 +252,10 @@ static double activation_rate(struct bench *bench)
 /* What a member attends with: two bundles of queries, as the backend takes them. */
 struct attention {
     float *panels; /* [bundle][latent_rank + rotary][lane] */
-    float *block;  /* [BLOCK_POSITIONS][latent_rank + rotary] keys, and values within them */
+    float *block;  /* [BLOCK_POSITIONS][latent_rank + rotary, scales] keys, and values within them */
     float *scores; /* [bundle][BLOCK_POSITIONS][lane] */
     float *shrink; /* [bundle][lane] */
+    float *scale;  /* [bundle][lane] */
     float *output; /* [bundle][latent_rank][lane] */
 };
 
@@ -262,39 +263,42 @@ struct attention {
 
 static size_t attention_floats(const struct plan_shapes *shapes)
 {
-    size_t latent = shapes->latent_rank, values = latent + shapes->head_rotary;
-    return LANES * (values + BLOCK_POSITIONS + 1 + latent) + BLOCK_POSITIONS * values;
+    size_t latent = shapes->latent_rank, row = latent + shapes->head_rotary + ATTEND_PARTS;
+    return LANES * (row + BLOCK_POSITIONS + 2 + latent) + BLOCK_POSITIONS * row;
 }
 
 static struct attention attention_of(const struct bench *bench, size_t member)
 {
-    size_t values = bench->shapes->latent_rank + bench->shapes->head_rotary;
+    size_t row = bench->shapes->latent_rank + bench->shapes->head_rotary + ATTEND_PARTS;
     struct attention a = {.panels = bench->attention + member * attention_floats(bench->shapes)};
-    a.block = a.panels + LANES * values;
-    a.scores = a.block + BLOCK_POSITIONS * values;
+    a.block = a.panels + LANES * row;
+    a.scores = a.block + BLOCK_POSITIONS * row;
     a.shrink = a.scores + LANES * BLOCK_POSITIONS;
-    a.output = a.shrink + LANES;
+    a.scale = a.shrink + LANES;
+    a.output = a.scale + LANES;
     return a;
 }
 
 static void attend_blocks(void *argument, const struct member *member)
 {
     struct bench *bench = argument;
-    const struct attend_kernels *kernels = &bench->kernels->attend;
+    const struct attend_kernels *kernels = &bench->kernels->attend_int16;
     size_t latent = bench->shapes->latent_rank, values = latent + bench->shapes->head_rotary, n_done = 0;
     const struct attention a = attention_of(bench, member->index);
+    const struct attend_size size = {latent, bench->shapes->head_rotary};
     const struct attend_product product = {.panels = a.panels,
                                            .n_bundles = LANES / ATTEND_LANES,
                                            .rows = a.block,
                                            .n_rows = BLOCK_POSITIONS,
-                                           .n_words = attend_words(kernels, values),
-                                           .row_words = attend_words(kernels, values),
+                                           .size = size,
+                                           .row_words = attend_row_words(kernels, size),
                                            .out = a.scores,
                                            .out_bundle = BLOCK_POSITIONS * ATTEND_LANES,
                                            .out_row = ATTEND_LANES};
     const struct attend_sum sum = {.weights = a.scores,
                                    .weights_bundle = BLOCK_POSITIONS * ATTEND_LANES,
                                    .shrink = a.shrink,
+                                   .scale = a.scale,
                                    .n_bundles = LANES / ATTEND_LANES,
                                    .values = a.block,
                                    .n_words = attend_words(kernels, BLOCK_POSITIONS),
@@ -309,9 +313,12 @@ static void attend_blocks(void *argument, const struct member *member)
             float *scores = a.scores + bundle * product.out_bundle;
             kernels->weigh(&(struct attend_weigh){.scores = scores,
                                                   .n_positions = BLOCK_POSITIONS,
+                                                  .value_scales = a.block + attend_scales_at(size),
+                                                  .scale_stride = product.row_words,
                                                   .running = &running[bundle],
                                                   .weights = scores,
-                                                  .shrink = a.shrink + bundle * ATTEND_LANES});
+                                                  .shrink = a.shrink + bundle * ATTEND_LANES,
+                                                  .scale = a.scale + bundle * ATTEND_LANES});
         }
         kernels->sum(&sum);
     }

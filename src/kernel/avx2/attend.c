@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* attend.c - attention over floats: a bundle is two vectors, and a tile of rows (or columns) stays in
  * registers while the words go by, each sum a chain of its own. */
+#include "kernel/avx2/attend.h"
 #include "kernel/avx2/avx2.h"
 #include "kernel/avx2/exponential.h"
 #include "kernel/unroll.h"
@@ -12,12 +13,14 @@
 
 INLINE void product_tile(const struct attend_product *p, size_t bundle, size_t row, int n_rows)
 {
-    const float *panel = p->panels + bundle * p->n_words * LANES, *rows = p->rows + row * p->row_words;
+    const size_t n = p->size.plain + p->size.rotary;
+    const float *panel = (const float *)p->panels + bundle * n * LANES;
+    const float *rows = (const float *)p->rows + row * p->row_words;
     __m256 sums[TILE][HALVES];
     UNROLL
     for (int r = 0; r < n_rows; r++)
         sums[r][0] = sums[r][1] = _mm256_setzero_ps();
-    for (size_t word = 0; word < p->n_words; word++, panel += LANES) {
+    for (size_t word = 0; word < n; word++, panel += LANES) {
         __m256 low = _mm256_loadu_ps(panel), high = _mm256_loadu_ps(panel + HALF);
         UNROLL
         for (int r = 0; r < n_rows; r++) {
@@ -47,7 +50,8 @@ void avx2_attend_product(const struct attend_product *p)
 
 INLINE void sum_tile(const struct attend_sum *s, size_t bundle, size_t column, int n_columns)
 {
-    const float *weights = s->weights + bundle * s->weights_bundle, *values = s->values + column;
+    const float *weights = (const float *)s->weights + bundle * s->weights_bundle;
+    const float *values = (const float *)s->values + column;
     const float *shrink = s->shrink + bundle * LANES;
     float *out = s->out + (bundle * s->n_columns + column) * LANES;
     __m256 sums[TILE][HALVES];
@@ -83,18 +87,10 @@ void avx2_attend_sum(const struct attend_sum *s)
     }
 }
 
-/* All bits of the lanes, from `first` on, that see position i. */
-static inline __m256 seen(const struct attend_weigh *w, size_t i, size_t first)
-{
-    if (w->n_seen == NULL)
-        return _mm256_castsi256_ps(_mm256_set1_epi32(-1));
-    __m256i n_seen = _mm256_loadu_si256((const __m256i *)(const void *)(w->n_seen + first));
-    return _mm256_castsi256_ps(_mm256_cmpgt_epi32(n_seen, _mm256_set1_epi32((int)i)));
-}
-
 static void weigh_half(const struct attend_weigh *w, size_t first)
 {
     struct attend_running *running = w->running;
+    float *weights = w->weights;
     __m256 before = _mm256_loadu_ps(running->highest + first), highest = before;
     for (size_t i = 0; i < w->n_positions; i++) {
         __m256 higher = _mm256_max_ps(highest, _mm256_loadu_ps(w->scores + i * LANES + first));
@@ -105,7 +101,7 @@ static void weigh_half(const struct attend_weigh *w, size_t first)
         __m256 score = _mm256_loadu_ps(w->scores + i * LANES + first);
         __m256 one = _mm256_and_ps(seen(w, i, first), exponential(_mm256_sub_ps(score, highest)));
         sum = _mm256_add_ps(sum, one);
-        _mm256_storeu_ps(w->weights + i * LANES + first, one);
+        _mm256_storeu_ps(weights + i * LANES + first, one);
     }
     __m256 shrink = exponential(_mm256_sub_ps(before, highest));
     _mm256_storeu_ps(w->shrink + first, shrink);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* attend.h - attention's loops of this level, for words of either kind: what a kind adds is how two words
- * are multiplied and how weights are packed.
+ * are multiplied, and what becomes of the sums.
  *
  * A vector is one word of each lane of a bundle. A tile of rows (or columns) by bundles stays in registers
  * while the words go by, each sum a chain of its own, so tiles change no bit. */
@@ -9,6 +9,7 @@
 
 #include <immintrin.h>
 
+#include "base/bytes.h"
 #include "kernel/attend.h"
 #include "kernel/avx512/exponential.h"
 #include "kernel/unroll.h"
@@ -20,107 +21,59 @@
 /* sum + word of each lane * the word spread over the lanes. */
 typedef __m512 multiply_fn(__m512 sum, __m512 lanes, __m512 word);
 
-INLINE void product_tile(multiply_fn *multiply, const struct attend_product *p, size_t bundle, size_t row,
-                         int n_bundles, int n_rows)
+/* The words of a tile: row r (or column) has its word w at words[r * row_stride + w * word_stride]. */
+struct grid {
+    const float *lanes; /* [bundle][n_words][lane], bundles bundle_stride floats apart */
+    size_t bundle_stride;
+    const float *words;
+    size_t row_stride, word_stride;
+    size_t n_words;
+};
+
+/* sums[row][bundle] += products of all words. */
+INLINE void multiply_tile(multiply_fn *multiply, const struct grid *g, int n_rows, int n_bundles,
+                          __m512 sums[TILE][BUNDLES])
 {
-    const float *panel = p->panels + bundle * p->n_words * LANES, *rows = p->rows + row * p->row_words;
-    __m512 sums[TILE][BUNDLES];
-    UNROLL
-    for (int r = 0; r < n_rows; r++)
-        for (int b = 0; b < n_bundles; b++)
-            sums[r][b] = _mm512_setzero_ps();
-    for (size_t word = 0; word < p->n_words; word++) {
+    for (size_t word = 0; word < g->n_words; word++) {
         __m512 lanes[BUNDLES];
         UNROLL
         for (int b = 0; b < n_bundles; b++)
-            lanes[b] = _mm512_loadu_ps(panel + ((size_t)b * p->n_words + word) * LANES);
+            lanes[b] = _mm512_loadu_ps(g->lanes + (size_t)b * g->bundle_stride + word * LANES);
         UNROLL
         for (int r = 0; r < n_rows; r++) {
-            __m512 spread = _mm512_set1_ps(rows[(size_t)r * p->row_words + word]);
+            const float *at = g->words + (size_t)r * g->row_stride + word * g->word_stride;
+            __m512 spread = _mm512_castsi512_ps(_mm512_set1_epi32((int)load_u32(at)));
             UNROLL
             for (int b = 0; b < n_bundles; b++)
                 sums[r][b] = multiply(sums[r][b], lanes[b], spread);
         }
     }
-    UNROLL
-    for (int r = 0; r < n_rows; r++)
-        for (int b = 0; b < n_bundles; b++)
-            _mm512_storeu_ps(p->out + (bundle + (size_t)b) * p->out_bundle + (row + (size_t)r) * p->out_row,
-                             sums[r][b]);
 }
 
-INLINE void product_bundles(multiply_fn *multiply, const struct attend_product *p, size_t bundle,
-                            int n_bundles)
+/* A tile's work, from row (or column) `row` and bundle `bundle` on. */
+typedef void tile_fn(const void *work, size_t row, size_t bundle, int n_rows, int n_bundles);
+
+INLINE void walk_rows(tile_fn *tile, const void *work, size_t n_rows, size_t bundle, int n_bundles)
 {
     size_t row = 0;
-    for (; row + TILE <= p->n_rows; row += TILE)
-        product_tile(multiply, p, bundle, row, n_bundles, TILE);
-    if (p->n_rows - row >= 4) {
-        product_tile(multiply, p, bundle, row, n_bundles, 4);
-        row += 4;
+    for (; row + TILE <= n_rows; row += TILE)
+        tile(work, row, bundle, TILE, n_bundles);
+    if (n_rows - row >= TILE / 2) {
+        tile(work, row, bundle, TILE / 2, n_bundles);
+        row += TILE / 2;
     }
-    for (; row < p->n_rows; row++)
-        product_tile(multiply, p, bundle, row, n_bundles, 1);
+    for (; row < n_rows; row++)
+        tile(work, row, bundle, 1, n_bundles);
 }
 
-INLINE void attend_product(multiply_fn *multiply, const struct attend_product *p)
+/* All of n_rows by n_bundles, in tiles of sizes that are constants. */
+INLINE void walk_tiles(tile_fn *tile, const void *work, size_t n_rows, size_t n_bundles)
 {
     size_t bundle = 0;
-    for (; bundle + BUNDLES <= p->n_bundles; bundle += BUNDLES)
-        product_bundles(multiply, p, bundle, BUNDLES);
-    if (bundle < p->n_bundles)
-        product_bundles(multiply, p, bundle, 1);
-}
-
-INLINE void sum_tile(multiply_fn *multiply, const struct attend_sum *s, size_t bundle, size_t column,
-                     int n_bundles, int n_columns)
-{
-    const float *weights = s->weights + bundle * s->weights_bundle, *values = s->values + column;
-    float *out = s->out + (bundle * s->n_columns + column) * LANES;
-    __m512 sums[TILE][BUNDLES];
-    UNROLL
-    for (int b = 0; b < n_bundles; b++) {
-        __m512 shrink = _mm512_loadu_ps(s->shrink + (bundle + (size_t)b) * LANES);
-        UNROLL
-        for (int c = 0; c < n_columns; c++)
-            sums[c][b] =
-                _mm512_mul_ps(_mm512_loadu_ps(out + ((size_t)b * s->n_columns + (size_t)c) * LANES), shrink);
-    }
-    for (size_t word = 0; word < s->n_words; word++) {
-        __m512 lanes[BUNDLES];
-        UNROLL
-        for (int b = 0; b < n_bundles; b++)
-            lanes[b] = _mm512_loadu_ps(weights + (size_t)b * s->weights_bundle + word * LANES);
-        UNROLL
-        for (int c = 0; c < n_columns; c++) {
-            __m512 spread = _mm512_set1_ps(values[word * s->value_words + (size_t)c]);
-            UNROLL
-            for (int b = 0; b < n_bundles; b++)
-                sums[c][b] = multiply(sums[c][b], lanes[b], spread);
-        }
-    }
-    UNROLL
-    for (int b = 0; b < n_bundles; b++)
-        for (int c = 0; c < n_columns; c++)
-            _mm512_storeu_ps(out + ((size_t)b * s->n_columns + (size_t)c) * LANES, sums[c][b]);
-}
-
-INLINE void sum_bundles(multiply_fn *multiply, const struct attend_sum *s, size_t bundle, int n_bundles)
-{
-    size_t column = 0;
-    for (; column + TILE <= s->n_columns; column += TILE)
-        sum_tile(multiply, s, bundle, column, n_bundles, TILE);
-    for (; column < s->n_columns; column++)
-        sum_tile(multiply, s, bundle, column, n_bundles, 1);
-}
-
-INLINE void attend_sum(multiply_fn *multiply, const struct attend_sum *s)
-{
-    size_t bundle = 0;
-    for (; bundle + BUNDLES <= s->n_bundles; bundle += BUNDLES)
-        sum_bundles(multiply, s, bundle, BUNDLES);
-    if (bundle < s->n_bundles)
-        sum_bundles(multiply, s, bundle, 1);
+    for (; bundle + BUNDLES <= n_bundles; bundle += BUNDLES)
+        walk_rows(tile, work, n_rows, bundle, BUNDLES);
+    if (bundle < n_bundles)
+        walk_rows(tile, work, n_rows, bundle, 1);
 }
 
 /* The lanes that see position i. */
@@ -129,13 +82,6 @@ INLINE __mmask16 seen(const struct attend_weigh *w, size_t i)
     if (w->n_seen == NULL)
         return 0xFFFF;
     return _mm512_cmplt_epu32_mask(_mm512_set1_epi32((int)i), _mm512_loadu_si512(w->n_seen));
-}
-
-/* The weight of position i. */
-INLINE __m512 weight(const struct attend_weigh *w, size_t i, __m512 highest)
-{
-    __m512 score = _mm512_loadu_ps(w->scores + i * LANES);
-    return _mm512_maskz_mov_ps(seen(w, i), exponential(_mm512_sub_ps(score, highest)));
 }
 
 /* The highest score so far; shrink and the running sum are made to fit it. */

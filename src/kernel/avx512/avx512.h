@@ -32,17 +32,19 @@ void avx512_exponential(const float *x, float *out, size_t n);
 void avx512_silu_multiply(const float *gate, const float *up, float *out, size_t n);
 void avx512_scale_add(float a, float *y, float b, const float *x, size_t n);
 
-void avx512_attend_pack_queries(const float *x, size_t stride, size_t n_lanes, size_t n, float *panel);
+void avx512_attend_pack_queries(const float *x, size_t stride, size_t n_lanes, struct attend_size size,
+                                void *panel);
 void avx512_attend_unpack(const float *lanes, size_t n, size_t n_lanes, float *to, size_t stride);
 void avx512_attend_product(const struct attend_product *product);
 void avx512_attend_weigh(const struct attend_weigh *weigh);
 void avx512_attend_sum(const struct attend_sum *sum);
 
-void bf16_attend_pack_queries(const float *x, size_t stride, size_t n_lanes, size_t n, float *panel);
-void bf16_attend_pack_key(const float *x, size_t n, float *words);
-void bf16_attend_pack_values(const float *earlier, const float *later, size_t n, float *words);
-void bf16_attend_product(const struct attend_product *product);
-void bf16_attend_weigh(const struct attend_weigh *weigh);
-void bf16_attend_sum(const struct attend_sum *sum);
+void avx512_attend_int16_pack_queries(const float *x, size_t stride, size_t n_lanes, struct attend_size size,
+                                      void *panel);
+void avx512_attend_int16_pack_key(const float *x, struct attend_size size, void *row);
+void avx512_attend_int16_pack_values(const void *earlier, const void *later, size_t n, void *words);
+void avx512_attend_int16_product(const struct attend_product *product);
+void avx512_attend_int16_weigh(const struct attend_weigh *weigh);
+void avx512_attend_int16_sum(const struct attend_sum *sum);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fill.c - what AVX-512 with VNNI does better than AVX2, and what VBMI with GFNI, BF16 and AMX add to it. */
+/* fill.c - what AVX-512 with VNNI does better than AVX2, and what VBMI with GFNI and AMX add to it. */
 #include "kernel/avx512/avx512.h"
 
 /* Tokens from which on a panel pays, on one core of Zen 4 (bench/kernel --rows 64 --columns 2048). Two or
@@ -31,7 +31,13 @@ void avx512_fill(struct kernels *kernels)
                                                     .product = avx512_attend_product,
                                                     .weigh = avx512_attend_weigh,
                                                     .sum = avx512_attend_sum};
-    kernels->attend = kernels->attend_float;
+    kernels->attend_int16 = (struct attend_kernels){.word_numbers = 2,
+                                                    .pack_queries = avx512_attend_int16_pack_queries,
+                                                    .pack_key = avx512_attend_int16_pack_key,
+                                                    .pack_values = avx512_attend_int16_pack_values,
+                                                    .product = avx512_attend_int16_product,
+                                                    .weigh = avx512_attend_int16_weigh,
+                                                    .sum = avx512_attend_int16_sum};
 }
 
 void avx512_vbmi_fill(struct kernels *kernels)
@@ -47,23 +53,12 @@ void avx512_vbmi_fill(struct kernels *kernels)
 #undef SET_PRODUCTS
 }
 
-void avx512_bf16_fill(struct kernels *kernels)
-{
-    kernels->attend = (struct attend_kernels){.word_numbers = 2,
-                                              .pack_queries = bf16_attend_pack_queries,
-                                              .pack_key = bf16_attend_pack_key,
-                                              .pack_values = bf16_attend_pack_values,
-                                              .product = bf16_attend_product,
-                                              .weigh = bf16_attend_weigh,
-                                              .sum = bf16_attend_sum};
-}
-
 /* From as many tokens on as panels are taken below: the bits are the same. Tiles that are not what they are
  * taken for (no machine that has them was at hand) stay unused, and the table is the level's below. */
 void amx_fill(struct kernels *kernels)
 {
     if (!amx_is_right()) {
-        kernels->isa = ISA_AVX512_BF16;
+        kernels->isa = ISA_AVX512_VBMI;
         return;
     }
 #define SET_PANEL_PRODUCT(NAME, name) kernels->panel_product[FORMAT_##NAME] = amx_panel_product_##name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attend.c - attention's loops in plain C; words are floats. */
+/* attend.c - attention's loops over floats in plain C. */
 #include <string.h>
 
 #include "kernel/generic/exponential.h"
@@ -7,11 +7,13 @@
 
 #define LANES ATTEND_LANES
 
-void generic_attend_pack_queries(const float *x, size_t stride, size_t n_lanes, size_t n, float *panel)
+void generic_attend_pack_queries(const float *x, size_t stride, size_t n_lanes, struct attend_size size,
+                                 void *panel)
 {
-    for (size_t i = 0; i < n; i++)
+    float *to = panel;
+    for (size_t i = 0; i < size.plain + size.rotary; i++)
         for (size_t lane = 0; lane < LANES; lane++)
-            panel[i * LANES + lane] = lane < n_lanes ? x[lane * stride + i] : 0.0f;
+            to[i * LANES + lane] = lane < n_lanes ? x[lane * stride + i] : 0.0f;
 }
 
 void generic_attend_unpack(const float *lanes, size_t n, size_t n_lanes, float *to, size_t stride)
@@ -32,15 +34,18 @@ static void product_row(const float *panel, const float *row, size_t n, float *o
 
 void generic_attend_product(const struct attend_product *p)
 {
+    const float *panels = p->panels, *rows = p->rows;
+    const size_t n = p->size.plain + p->size.rotary;
     for (size_t bundle = 0; bundle < p->n_bundles; bundle++)
         for (size_t row = 0; row < p->n_rows; row++)
-            product_row(p->panels + bundle * p->n_words * LANES, p->rows + row * p->row_words, p->n_words,
+            product_row(panels + bundle * n * LANES, rows + row * p->row_words, n,
                         p->out + bundle * p->out_bundle + row * p->out_row);
 }
 
 void generic_attend_weigh(const struct attend_weigh *w)
 {
     struct attend_running *running = w->running;
+    float *weights = w->weights;
     for (size_t lane = 0; lane < LANES; lane++) {
         float *scores = w->scores + lane;
         size_t n_seen = w->n_seen == NULL ? w->n_positions : w->n_seen[lane];
@@ -50,7 +55,7 @@ void generic_attend_weigh(const struct attend_weigh *w)
         for (size_t i = 0; i < w->n_positions; i++) {
             float weight = i < n_seen ? generic_exponential_of(scores[i * LANES] - highest) : 0.0f;
             sum += weight;
-            w->weights[i * LANES + lane] = weight;
+            weights[i * LANES + lane] = weight;
         }
         w->shrink[lane] = generic_exponential_of(running->highest[lane] - highest);
         running->sum[lane] = running->sum[lane] * w->shrink[lane] + sum;
@@ -60,12 +65,12 @@ void generic_attend_weigh(const struct attend_weigh *w)
 
 static void sum_column(const struct attend_sum *s, size_t bundle, size_t column)
 {
-    const float *weights = s->weights + bundle * s->weights_bundle;
+    const float *weights = (const float *)s->weights + bundle * s->weights_bundle, *values = s->values;
     float *out = s->out + (bundle * s->n_columns + column) * LANES, sums[LANES];
     for (size_t lane = 0; lane < LANES; lane++)
         sums[lane] = out[lane] * s->shrink[bundle * LANES + lane];
     for (size_t i = 0; i < s->n_words; i++) {
-        float value = s->values[i * s->value_words + column];
+        float value = values[i * s->value_words + column];
         for (size_t lane = 0; lane < LANES; lane++)
             sums[lane] += value * weights[i * LANES + lane];
     }

@@ -29,5 +29,11 @@ void generic_fill(struct kernels *kernels)
                                                     .product = generic_attend_product,
                                                     .weigh = generic_attend_weigh,
                                                     .sum = generic_attend_sum};
-    kernels->attend = kernels->attend_float;
+    kernels->attend_int16 = (struct attend_kernels){.word_numbers = 2,
+                                                    .pack_queries = generic_attend_int16_pack_queries,
+                                                    .pack_key = generic_attend_int16_pack_key,
+                                                    .pack_values = generic_attend_int16_pack_values,
+                                                    .product = generic_attend_int16_product,
+                                                    .weigh = generic_attend_int16_weigh,
+                                                    .sum = generic_attend_int16_sum};
 }

@@ -20,10 +20,19 @@ void generic_float_to_f16(const float *x, uint16_t *out, size_t n);
 void generic_q8_0_to_float(const void *blocks, float *out, size_t n);
 void generic_q4_0_to_float(const void *blocks, float *out, size_t n);
 
-void generic_attend_pack_queries(const float *x, size_t stride, size_t n_lanes, size_t n, float *panel);
+void generic_attend_pack_queries(const float *x, size_t stride, size_t n_lanes, struct attend_size size,
+                                 void *panel);
 void generic_attend_unpack(const float *lanes, size_t n, size_t n_lanes, float *to, size_t stride);
 void generic_attend_product(const struct attend_product *product);
 void generic_attend_weigh(const struct attend_weigh *weigh);
 void generic_attend_sum(const struct attend_sum *sum);
+
+void generic_attend_int16_pack_queries(const float *x, size_t stride, size_t n_lanes, struct attend_size size,
+                                       void *panel);
+void generic_attend_int16_pack_key(const float *x, struct attend_size size, void *row);
+void generic_attend_int16_pack_values(const void *earlier, const void *later, size_t n, void *words);
+void generic_attend_int16_product(const struct attend_product *product);
+void generic_attend_int16_weigh(const struct attend_weigh *weigh);
+void generic_attend_int16_sum(const struct attend_sum *sum);
 
 #endif

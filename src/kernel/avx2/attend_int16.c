@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* attend_int16.c - attention over pairs of int16: VPMADDWD multiplies twice as many as a float multiply-add.
+ * A bundle is two vectors, and a tile of rows (or columns) stays in registers while the words go by. */
+#include "base/bytes.h"
+#include "kernel/avx2/attend.h"
+#include "kernel/avx2/avx2.h"
+#include "kernel/avx2/exponential.h"
+#include "kernel/unroll.h"
+
+#define LANES  ATTEND_LANES
+#define HALF   8
+#define HALVES 2
+#define TILE   4
+
+/* ---- rows of numbers ---- */
+
+#define VECTORS (ATTEND_SQUARES / HALF)
+
+static void add_squares(const float *x, __m256 sums[VECTORS])
+{
+    UNROLL
+    for (int i = 0; i < VECTORS; i++) {
+        __m256 v = _mm256_loadu_ps(x + i * HALF);
+        sums[i] = _mm256_add_ps(sums[i], _mm256_mul_ps(v, v));
+    }
+}
+
+static float length_of(const float *x, size_t n)
+{
+    __m256 sums[VECTORS];
+    float rest[ATTEND_SQUARES] = {0};
+    for (int i = 0; i < VECTORS; i++)
+        sums[i] = _mm256_setzero_ps();
+    for (; n >= ATTEND_SQUARES; n -= ATTEND_SQUARES, x += ATTEND_SQUARES)
+        add_squares(x, sums);
+    memcpy(rest, x, n * sizeof *x);
+    add_squares(rest, sums);
+    for (int half = VECTORS / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            sums[i] = _mm256_add_ps(sums[i], sums[i + half]);
+    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(sums[0]), _mm256_extractf128_ps(sums[0], 1));
+    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
+    sum = _mm_add_ss(sum, _mm_movehdup_ps(sum));
+    return _mm_cvtss_f32(_mm_sqrt_ss(sum));
+}
+
+/* Sixteen numbers, rounded. */
+INLINE __m256i round_numbers(const float *x, __m256 factor)
+{
+    __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), factor));
+    __m256i high = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + HALF), factor));
+    return _mm256_permute4x64_epi64(_mm256_packs_epi32(low, high), 0xD8);
+}
+
+/* Whole words of int16; returns the scale. */
+static float pack_part(const float *x, size_t n, int16_t *words)
+{
+    const float length = length_of(x, n), factor = attend_factor(length);
+    float rest[2 * HALF] = {0};
+    int16_t rounded[2 * HALF];
+    size_t i = 0;
+    if (factor == 0.0f) {
+        memset(words, 0, (n + 1) / 2 * 2 * sizeof *words);
+        return attend_scale(length);
+    }
+    for (; i + 2 * HALF <= n; i += 2 * HALF)
+        _mm256_storeu_si256((__m256i *)(void *)(words + i), round_numbers(x + i, _mm256_set1_ps(factor)));
+    memcpy(rest, x + i, (n - i) * sizeof *x);
+    _mm256_storeu_si256((__m256i *)(void *)rounded, round_numbers(rest, _mm256_set1_ps(factor)));
+    memcpy(words + i, rounded, (n - i + 1) / 2 * 2 * sizeof *words);
+    return attend_scale(length);
+}
+
+void avx2_attend_int16_pack_key(const float *x, struct attend_size size, void *row)
+{
+    int16_t *words = row;
+    float *scales = (float *)row + attend_scales_at(size);
+    scales[0] = pack_part(x, size.plain, words);
+    scales[1] = pack_part(x + size.plain, size.rotary, words + (size.plain + 1) / 2 * 2);
+}
+
+void avx2_attend_int16_pack_values(const void *earlier, const void *later, size_t n, void *words)
+{
+    const int16_t *first = earlier, *second = later;
+    size_t i = 0;
+    for (; second != NULL && i + 2 * HALF <= n; i += 2 * HALF) {
+        __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)(first + i));
+        __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(second + i));
+        __m256i low = _mm256_unpacklo_epi16(a, b), high = _mm256_unpackhi_epi16(a, b);
+        __m256i *to = (__m256i *)(void *)((int16_t *)words + 2 * i);
+        _mm256_storeu_si256(to, _mm256_permute2x128_si256(low, high, 0x20));
+        _mm256_storeu_si256(to + 1, _mm256_permute2x128_si256(low, high, 0x31));
+    }
+    for (; i < n; i++) {
+        int16_t pair[2] = {first[i], second == NULL ? 0 : second[i]};
+        memcpy((int16_t *)words + 2 * i, pair, sizeof pair);
+    }
+}
+
+/* ---- products ---- */
+
+/* The words that a tile multiplies: that of row r (or column) and word w stands at r * row_stride + w *
+ * word_stride. */
+struct grid {
+    const float *lanes; /* [n_words][lane] */
+    const float *words;
+    size_t row_stride, word_stride;
+    size_t n_words;
+};
+
+/* Keeps a sum as written: gcc adds up products in trees, for which registers are too few. */
+INLINE __m256i add_product(__m256i sum, __m256i lanes, __m256i spread)
+{
+    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(lanes, spread));
+    __asm__("" : "+x"(sum));
+    return sum;
+}
+
+INLINE void multiply_tile(const struct grid *g, int n_rows, __m256i sums[TILE][HALVES])
+{
+    UNROLL
+    for (int r = 0; r < n_rows; r++)
+        sums[r][0] = sums[r][1] = _mm256_setzero_si256();
+    for (size_t word = 0; word < g->n_words; word++) {
+        const __m256i *lanes = (const __m256i *)(const void *)(g->lanes + word * LANES);
+        __m256i low = _mm256_loadu_si256(lanes), high = _mm256_loadu_si256(lanes + 1);
+        UNROLL
+        for (int r = 0; r < n_rows; r++) {
+            const float *at = g->words + (size_t)r * g->row_stride + word * g->word_stride;
+            __m256i spread = _mm256_set1_epi32((int)load_u32(at));
+            sums[r][0] = add_product(sums[r][0], low, spread);
+            sums[r][1] = add_product(sums[r][1], high, spread);
+        }
+    }
+}
+
+INLINE void product_tile(const struct attend_product *p, const float *panel, size_t row, int n_rows,
+                         float *out)
+{
+    const size_t n_words = attend_scales_at(p->size), n_plain = (p->size.plain + 1) / 2;
+    const float *rows = (const float *)p->rows + row * p->row_words;
+    for (size_t part = 0; part < ATTEND_PARTS; part++) {
+        const size_t begin = part == 0 ? 0 : n_plain, end = part == 0 ? n_plain : n_words;
+        const struct grid grid = {panel + begin * LANES, rows + begin, p->row_words, 1, end - begin};
+        __m256i sums[TILE][HALVES];
+        multiply_tile(&grid, n_rows, sums);
+        UNROLL
+        for (int i = 0; i < n_rows * HALVES; i++) {
+            const int r = i / HALVES, half = i % HALVES;
+            float *to = out + (row + (size_t)r) * p->out_row + half * HALF;
+            __m256 scale = _mm256_set1_ps(rows[(size_t)r * p->row_words + n_words + part]);
+            scale = _mm256_mul_ps(scale, _mm256_loadu_ps(panel + (n_words + part) * LANES + half * HALF));
+            __m256 before = part == 0 ? _mm256_setzero_ps() : _mm256_loadu_ps(to);
+            scale = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[r][half]), scale);
+            _mm256_storeu_ps(to, _mm256_add_ps(before, scale));
+        }
+    }
+}
+
+void avx2_attend_int16_product(const struct attend_product *p)
+{
+    const size_t panel_floats = (attend_scales_at(p->size) + ATTEND_PARTS) * LANES;
+    for (size_t bundle = 0; bundle < p->n_bundles; bundle++) {
+        const float *panel = (const float *)p->panels + bundle * panel_floats;
+        float *out = p->out + bundle * p->out_bundle;
+        size_t row = 0;
+        for (; row + TILE <= p->n_rows; row += TILE)
+            product_tile(p, panel, row, TILE, out);
+        for (; row < p->n_rows; row++)
+            product_tile(p, panel, row, 1, out);
+    }
+}
+
+INLINE void sum_tile(const struct attend_sum *s, size_t bundle, size_t column, int n_columns)
+{
+    const struct grid grid = {(const float *)s->weights + bundle * s->weights_bundle,
+                              (const float *)s->values + column, 1, s->value_words, s->n_words};
+    __m256i sums[TILE][HALVES];
+    multiply_tile(&grid, n_columns, sums);
+    UNROLL
+    for (int i = 0; i < n_columns * HALVES; i++) {
+        const int half = i % HALVES * HALF;
+        float *out = s->out + (bundle * s->n_columns + column + (size_t)(i / HALVES)) * LANES + half;
+        __m256 shrink = _mm256_loadu_ps(s->shrink + bundle * LANES + half);
+        __m256 scale = _mm256_loadu_ps(s->scale + bundle * LANES + half);
+        __m256 added = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[i / HALVES][i % HALVES]), scale);
+        _mm256_storeu_ps(out, _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(out), shrink), added));
+    }
+}
+
+void avx2_attend_int16_sum(const struct attend_sum *s)
+{
+    for (size_t bundle = 0; bundle < s->n_bundles; bundle++) {
+        size_t column = 0;
+        for (; column + TILE <= s->n_columns; column += TILE)
+            sum_tile(s, bundle, column, TILE);
+        for (; column < s->n_columns; column++)
+            sum_tile(s, bundle, column, 1);
+    }
+}
+
+/* ---- weights ---- */
+
+/* A half's weights times the scales of their values, in place of its scores; returns what the largest
+ * integer stands for. */
+static __m256 weigh_half(const struct attend_weigh *w, size_t first)
+{
+    const __m256 least = _mm256_set1_ps(ATTEND_LEAST);
+    struct attend_running *running = w->running;
+    __m256 before = _mm256_loadu_ps(running->highest + first), highest = before;
+    for (size_t i = 0; i < w->n_positions; i++) {
+        __m256 higher = _mm256_max_ps(highest, _mm256_loadu_ps(w->scores + i * LANES + first));
+        highest = _mm256_blendv_ps(highest, higher, seen(w, i, first));
+    }
+    __m256 sum = _mm256_setzero_ps(), total = sum, most = sum;
+    for (size_t i = 0; i < w->n_positions; i++) {
+        __m256 below = _mm256_sub_ps(_mm256_loadu_ps(w->scores + i * LANES + first), highest);
+        __m256 counts = _mm256_and_ps(_mm256_cmp_ps(below, least, _CMP_NLT_UQ), seen(w, i, first));
+        __m256 one = _mm256_and_ps(counts, exponential(below));
+        __m256 scaled = _mm256_mul_ps(one, _mm256_set1_ps(w->value_scales[i * w->scale_stride]));
+        sum = _mm256_add_ps(sum, one);
+        total = _mm256_add_ps(total, scaled);
+        most = _mm256_max_ps(scaled, most);
+        _mm256_storeu_ps(w->scores + i * LANES + first, scaled);
+    }
+    __m256 shrink = exponential(_mm256_sub_ps(before, highest));
+    _mm256_storeu_ps(w->shrink + first, shrink);
+    sum = _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(running->sum + first), shrink), sum);
+    _mm256_storeu_ps(running->sum + first, sum);
+    _mm256_storeu_ps(running->highest + first, highest);
+    return _mm256_max_ps(most, _mm256_mul_ps(total, _mm256_set1_ps(0.5f)));
+}
+
+void avx2_attend_int16_weigh(const struct attend_weigh *w)
+{
+    const __m256 full = _mm256_set1_ps(ATTEND_WEIGHTS);
+    __m256 factors[HALVES];
+    for (size_t half = 0; half < HALVES; half++) {
+        __m256 limit = weigh_half(w, half * HALF);
+        __m256 some = _mm256_cmp_ps(limit, _mm256_setzero_ps(), _CMP_GT_OQ);
+        factors[half] = _mm256_and_ps(some, _mm256_div_ps(full, limit));
+        _mm256_storeu_ps(w->scale + half * HALF, _mm256_div_ps(limit, full));
+    }
+    /* Words of two positions may take the place of the first one's floats. */
+    for (size_t i = 0; i < w->n_positions; i += 2)
+        for (size_t half = 0; half < HALVES; half++) {
+            const float *at = w->scores + i * LANES + half * HALF;
+            __m256 first = _mm256_loadu_ps(at);
+            __m256 second = i + 1 < w->n_positions ? _mm256_loadu_ps(at + LANES) : _mm256_setzero_ps();
+            __m256i low = _mm256_cvtps_epi32(_mm256_mul_ps(first, factors[half]));
+            __m256i high = _mm256_cvtps_epi32(_mm256_mul_ps(second, factors[half]));
+            float *word = (float *)w->weights + i / 2 * LANES + half * HALF;
+            _mm256_storeu_si256((__m256i *)(void *)word, _mm256_or_si256(low, _mm256_slli_epi32(high, 16)));
+        }
+}
