@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attend.c - attention's loops on every instruction set, over floats and over int16, in DeepSeek-R1's sizes: multiply-adds a second in both products, and what a softmax
- * and the packing of a block cost.
+/* attend.c - attention's loops on every instruction set, over floats and over int16, in DeepSeek-R1's sizes:
+ * multiply-adds a second in both products, and what a softmax and the packing of a block cost.
  *
  * One thread, operands in its second-level cache. A figure is the best of many rounds. That the loops are
  * right is tests/kernel/test_attend.c's business. */
@@ -15,17 +15,15 @@
 #include "base/random.h"
 #include "kernel/kernel.h"
 
-#define ROUNDS    300
-#define POSITIONS 128 /* of a block */
-#define COLUMNS   576 /* of a key: latent and rotary part */
-#define VALUES    512
-#define BUNDLES   8 /* 128 heads */
-#define LANES     ATTEND_LANES
-/* Words from one pair of positions to the next, as in backend/cpu/attention.h. */
-#define VALUE_STRIDE (VALUES + 16)
-(VALUES + 16) /* words from one pair of positions to the next, as in backend/cpu/attention.h */
+#define ROUNDS       300
+#define POSITIONS    128 /* of a block */
+#define COLUMNS      576 /* of a key: latent and rotary part */
+#define VALUES       512
+#define BUNDLES      8 /* 128 heads */
+#define LANES        ATTEND_LANES
+#define VALUE_STRIDE (VALUES + 16) /* words, as backend/cpu/attention.h has them */
 
-    struct attention {
+struct attention {
     const struct attend_kernels *kernels;
     const struct kernels *table;
     uint16_t *halves; /* [POSITIONS][COLUMNS] */
