@@ -91,11 +91,7 @@ static void weigh_half(const struct attend_weigh *w, size_t first)
 {
     struct attend_running *running = w->running;
     float *weights = w->weights;
-    __m256 before = _mm256_loadu_ps(running->highest + first), highest = before;
-    for (size_t i = 0; i < w->n_positions; i++) {
-        __m256 higher = _mm256_max_ps(highest, _mm256_loadu_ps(w->scores + i * LANES + first));
-        highest = _mm256_blendv_ps(highest, higher, seen(w, i, first));
-    }
+    const __m256 before = _mm256_loadu_ps(running->highest + first), highest = highest_score(w, first);
     __m256 sum = _mm256_setzero_ps();
     for (size_t i = 0; i < w->n_positions; i++) {
         __m256 score = _mm256_loadu_ps(w->scores + i * LANES + first);

@@ -16,4 +16,15 @@ static inline __m256 seen(const struct attend_weigh *w, size_t i, size_t first)
     return _mm256_castsi256_ps(_mm256_cmpgt_epi32(n_seen, _mm256_set1_epi32((int)i)));
 }
 
+/* The highest score so far of the lanes from `first` on. */
+static inline __m256 highest_score(const struct attend_weigh *w, size_t first)
+{
+    __m256 highest = _mm256_loadu_ps(w->running->highest + first);
+    for (size_t i = 0; i < w->n_positions; i++) {
+        __m256 higher = _mm256_max_ps(highest, _mm256_loadu_ps(w->scores + i * ATTEND_LANES + first));
+        highest = _mm256_blendv_ps(highest, higher, seen(w, i, first));
+    }
+    return highest;
+}
+
 #endif

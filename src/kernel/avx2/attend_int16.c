@@ -207,11 +207,7 @@ static __m256 weigh_half(const struct attend_weigh *w, size_t first)
 {
     const __m256 least = _mm256_set1_ps(ATTEND_LEAST);
     struct attend_running *running = w->running;
-    __m256 before = _mm256_loadu_ps(running->highest + first), highest = before;
-    for (size_t i = 0; i < w->n_positions; i++) {
-        __m256 higher = _mm256_max_ps(highest, _mm256_loadu_ps(w->scores + i * LANES + first));
-        highest = _mm256_blendv_ps(highest, higher, seen(w, i, first));
-    }
+    const __m256 before = _mm256_loadu_ps(running->highest + first), highest = highest_score(w, first);
     __m256 sum = _mm256_setzero_ps(), total = sum, most = sum;
     for (size_t i = 0; i < w->n_positions; i++) {
         __m256 below = _mm256_sub_ps(_mm256_loadu_ps(w->scores + i * LANES + first), highest);

@@ -81,12 +81,7 @@ void avx512_attend_weigh(const struct attend_weigh *w)
 INLINE void sum_tile(const void *work, size_t column, size_t bundle, int n_columns, int n_bundles)
 {
     const struct attend_sum *s = work;
-    const struct grid grid = {(const float *)s->weights + bundle * s->weights_bundle,
-                              s->weights_bundle,
-                              (const float *)s->values + column,
-                              1,
-                              s->value_words,
-                              s->n_words};
+    const struct grid grid = grid_of_sum(s, column, bundle);
     float *out = s->out + (bundle * s->n_columns + column) * LANES;
     __m512 sums[TILE][BUNDLES];
     UNROLL

@@ -30,6 +30,17 @@ struct grid {
     size_t n_words;
 };
 
+/* Of a sum's tile of columns. */
+INLINE struct grid grid_of_sum(const struct attend_sum *s, size_t column, size_t bundle)
+{
+    return (struct grid){.lanes = (const float *)s->weights + bundle * s->weights_bundle,
+                         .bundle_stride = s->weights_bundle,
+                         .words = (const float *)s->values + column,
+                         .row_stride = 1,
+                         .word_stride = s->value_words,
+                         .n_words = s->n_words};
+}
+
 /* sums[row][bundle] += products of all words. */
 INLINE void multiply_tile(multiply_fn *multiply, const struct grid *g, int n_rows, int n_bundles,
                           __m512 sums[TILE][BUNDLES])
