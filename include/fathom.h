@@ -290,8 +290,8 @@ FATHOM_API bool fathom_session_push(struct fathom_session *session, uint32_t tok
 FATHOM_API uint32_t fathom_session_room(const struct fathom_session *session);
 /* Keeps the first n tokens, or all where fewer are held; there are no logits until something is computed. */
 FATHOM_API void fathom_session_rewind(struct fathom_session *session, size_t n_tokens);
-/* From any thread or signal handler: while true, whatever this session computes fails with FATHOM_STOPPED, a
- * chunk later at most. Set it to false before going on. */
+/* From any thread or signal handler: while true, whatever this session computes fails with FATHOM_STOPPED,
+ * within a layer of the chunk under way, which is not held then. Set it to false before going on. */
 FATHOM_API void fathom_session_cancel(struct fathom_session *session, bool cancelled);
 /* [n_vocabulary] floats behind the last token held; valid until the next computation. NULL where there are
  * none: before the first, after a rewind that dropped tokens, and after a call that was stopped or failed

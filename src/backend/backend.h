@@ -63,7 +63,16 @@ struct step {
     size_t n_rows;          /* 1 .. the backend's max_rows */
     enum attention_form attention;
     float *logits; /* [rows that want them, in order][n_vocabulary] host memory, filled when end() returns */
+    /* Asked between verbs, from one thread at a time, until it is true once: then the verbs that are left are
+     * not run, and end() fails. What the rows' positions hold is undefined after that. NULL: nobody asks. */
+    bool (*stop)(void *stopper);
+    void *stopper;
 };
+
+static inline bool step_is_stopped(const struct step *step)
+{
+    return step->stop != NULL && step->stop(step->stopper);
+}
 
 /* What rotary attention needs to know, computed once by model/rope.c. */
 struct rope {
@@ -245,8 +254,8 @@ struct backend {
     void (*head)(struct backend *backend, const struct head_args *args);
 
     /* For experts whose home is another backend: at this point of the order, `compute` is called once, on any
-     * thread, with the batch that route() left, and what it writes is added to delta. `owner` must stay until
-     * end(). */
+     * thread, with the batch that route() left, and what it writes is added to delta; not where the step is
+     * stopped before. `owner` must stay until end(). */
     void (*handover)(struct backend *backend, expert_compute *compute, void *owner);
     /* The other side: computes a batch at once, in this call; NULL where it cannot be reached from the host.
      */

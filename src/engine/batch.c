@@ -45,8 +45,30 @@ static size_t write_rows(const struct portion *portion, struct row *rows)
     return n;
 }
 
-bool batch_run(struct fathom_model *model, const struct portion *portions, size_t n_portions, float *logits,
-               struct error *err)
+/* Those who wait for a step, and whether it was stopped. */
+struct company {
+    const struct portion *portions; /* [n] */
+    size_t n;
+    bool stopped;
+};
+
+/* Asked while the step runs. What others have in it is computed again when it is stopped, so that only pays
+ * where most of it is for nobody. */
+static bool is_for_nobody(void *stopper)
+{
+    struct company *company = stopper;
+    size_t n_rows = 0, n_cancelled = 0;
+    for (size_t i = 0; i < company->n; i++) {
+        const struct portion *portion = &company->portions[i];
+        n_rows += portion->n_tokens;
+        n_cancelled += session_cancelled(portion->session) ? portion->n_tokens : 0;
+    }
+    company->stopped = 2 * n_cancelled > n_rows;
+    return company->stopped;
+}
+
+enum fathom_outcome batch_run(struct fathom_model *model, const struct portion *portions, size_t n_portions,
+                              float *logits, struct error *err)
 {
     const struct forward forward = {.backend = model->backend,
                                     .geometry = &model->catalog.geometry,
@@ -55,14 +77,19 @@ bool batch_run(struct fathom_model *model, const struct portion *portions, size_
     size_t n_rows = 0;
     for (size_t i = 0; i < n_portions; i++)
         n_rows += write_rows(&portions[i], model->batch.rows + n_rows);
-    const struct step step = {
-        .rows = model->batch.rows, .n_rows = n_rows, .attention = model->attention, .logits = logits};
+    struct company company = {.portions = portions, .n = n_portions};
+    const struct step step = {.rows = model->batch.rows,
+                              .n_rows = n_rows,
+                              .attention = model->attention,
+                              .logits = logits,
+                              .stop = is_for_nobody,
+                              .stopper = &company};
 
     struct step_cost cost = {.before = backend_report(model->backend)};
     uint64_t n_rounds = team_rounds(model->team);
     double start = clock_seconds();
     if (!forward_step(&forward, &step, err))
-        return false;
+        return company.stopped ? FATHOM_STOPPED : FATHOM_FAILED;
     cost.seconds = clock_seconds() - start;
     cost.n_rounds = team_rounds(model->team) - n_rounds;
     cost.after = backend_report(model->backend);
@@ -70,7 +97,7 @@ bool batch_run(struct fathom_model *model, const struct portion *portions, size_
     for (size_t i = 0; i < n_portions; i++)
         held_cache_extend(&portions[i].session->cache, portions[i].n_tokens);
     stats_count(model, portions, n_portions, &cost);
-    return true;
+    return FATHOM_DONE;
 }
 
 /* ---- pieces ---- */
@@ -188,8 +215,11 @@ static enum fathom_outcome run_pieces(struct fathom_model *model, struct fathom_
     size_t n_portions, n_wanted;
     while ((n_portions = next_portions(model, pieces, n_pieces, &n_wanted)) > 0) {
         float *logits = n_wanted > 0 ? model->batch.logits : NULL;
-        if (!batch_run(model, model->batch.portions, n_portions, logits, err))
+        enum fathom_outcome ran = batch_run(model, model->batch.portions, n_portions, logits, err);
+        if (ran == FATHOM_FAILED)
             return FATHOM_FAILED;
+        if (ran == FATHOM_STOPPED)
+            continue; /* those who were cancelled are left out now */
         hand_out_logits(model, n_portions, logits);
         for (size_t i = 0; i < n_pieces; i++)
             if (unfinished(&pieces[i]) && pieces[i].session->cache.n_held == pieces[i].session->n_target)

@@ -88,9 +88,10 @@ struct portion {
 
 bool batch_open(struct batch *batch, const struct fathom_model *model, struct error *err);
 void batch_close(struct batch *batch); /* zeroed is fine */
-/* Computes the portions, max_rows at most, and extends their sessions. logits: [wanted][n_vocabulary]. */
-bool batch_run(struct fathom_model *model, const struct portion *portions, size_t n_portions, float *logits,
-               struct error *err);
+/* Computes the portions, max_rows at most, and extends their sessions. logits: [wanted][n_vocabulary].
+ * Stopped: sessions with most of the rows were cancelled, and nothing is extended. */
+enum fathom_outcome batch_run(struct fathom_model *model, const struct portion *portions, size_t n_portions,
+                              float *logits, struct error *err);
 
 /* ---- session.c ---- */
 

@@ -144,8 +144,9 @@ static enum fathom_outcome compute(struct fathom_session *session, struct portio
         logits = session->logits;
     }
     session->has_logits = false;
-    if (!batch_run(session->model, &portion, 1, logits, err))
-        return FATHOM_FAILED;
+    enum fathom_outcome ran = batch_run(session->model, &portion, 1, logits, err);
+    if (ran != FATHOM_DONE)
+        return ran;
     if (listener != NULL && !hear(session, n, listener))
         return stopped(err);
     if (listener != NULL)

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/random.h"
 #include "check.h"
@@ -368,6 +369,63 @@ static void another_thread_may_cancel(void **state)
     fathom_model_close(model);
 }
 
+/* Cancels some time from now, while a step is under way or just before or behind it. */
+struct delayed {
+    struct fathom_session *session;
+    long nanoseconds;
+};
+
+static void *cancel_later(void *argument)
+{
+    const struct delayed *delayed = argument;
+    nanosleep(&(struct timespec){.tv_nsec = delayed->nanoseconds}, NULL);
+    fathom_session_cancel(delayed->session, true);
+    return NULL;
+}
+
+/* A prompt is cancelled in the middle of its chunk, at the side of another session that decodes. */
+static void a_chunk_may_be_cancelled_midway(void **state)
+{
+    (void)state;
+    enum { N = 400, DELAYS = 12 };
+    struct fathom_model *model = opened(FATHOM_ATTENTION_AUTO, 2, 512);
+    struct fathom_session *prompt = talk(model, N), *other = talk(model, 8), *fresh = talk(model, N);
+    static uint32_t tokens[N];
+    float beside[N_VOCAB];
+    size_t n_stopped = 0;
+    fill(tokens, N, 3901);
+    assert_true(fathom_session_hold(fresh, tokens, N, NULL, NULL, NULL));
+    assert_true(fathom_session_push(other, tokens[0], NULL));
+    memcpy(beside, fathom_session_logits(other), sizeof beside);
+    for (int i = 0; i < DELAYS; i++) {
+        struct delayed delayed = {prompt, 500000L << (i % 6)};
+        struct fathom_piece pieces[] = {{prompt, tokens, N}, {other, tokens, 1}};
+        pthread_t thread;
+        fathom_session_rewind(prompt, 0);
+        fathom_session_rewind(other, 0);
+        assert_int_equal(pthread_create(&thread, NULL, cancel_later, &delayed), 0);
+        fathom_step(pieces, 2, NULL);
+        pthread_join(thread, NULL);
+        fathom_session_cancel(prompt, false);
+        assert_int_equal(pieces[1].outcome, FATHOM_DONE);
+        assert_memory_equal(fathom_session_logits(other), beside, sizeof beside);
+        if (pieces[0].outcome == FATHOM_STOPPED) {
+            n_stopped++;
+            assert_holds(prompt, tokens, 0);
+            assert_null(fathom_session_logits(prompt));
+            assert_true(fathom_session_hold(prompt, tokens, N, NULL, NULL, NULL));
+        }
+        assert_holds(prompt, tokens, N);
+        assert_memory_equal(fathom_session_logits(prompt), fathom_session_logits(fresh),
+                            N_VOCAB * sizeof(float));
+    }
+    assert_true(n_stopped > 0);
+    fathom_session_close(prompt);
+    fathom_session_close(other);
+    fathom_session_close(fresh);
+    fathom_model_close(model);
+}
+
 static void failures_say_why(void **state)
 {
     (void)state;
@@ -401,6 +459,7 @@ int main(void)
         cmocka_unit_test(what_makes_no_sense_is_refused_whole),
         cmocka_unit_test(a_rewound_session_computes_as_a_new_one),
         cmocka_unit_test(another_thread_may_cancel),
+        cmocka_unit_test(a_chunk_may_be_cancelled_midway),
         cmocka_unit_test(failures_say_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

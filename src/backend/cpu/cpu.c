@@ -86,9 +86,11 @@ static void begin(struct backend *backend, const struct step *step)
 static bool end(struct backend *backend, struct error *err)
 {
     struct cpu *cpu = cpu_of(backend);
-    program_run(&cpu->program, cpu, cpu->team);
+    bool ran = program_run(&cpu->program, cpu, cpu->team, cpu->step);
     cpu->step = NULL;
-    return !cpu->failed || fail(err, "%s", cpu->error.text);
+    if (cpu->failed)
+        return fail(err, "%s", cpu->error.text);
+    return ran || fail(err, "stopped");
 }
 
 /* ---- verbs that are run here ---- */

@@ -76,8 +76,8 @@ struct verb *program_add(struct program *program, verb_run *run);
 struct verb *program_add_call(struct program *program, verb_call *call);
 /* The last verb, if it is `run`; NULL otherwise. */
 struct verb *program_last(struct program *program, verb_run *run);
-/* Runs all and leaves the program empty. */
-void program_run(struct program *program, struct cpu *cpu, struct team *team);
+/* Runs all and leaves the program empty. False: the step was stopped between two verbs. */
+bool program_run(struct program *program, struct cpu *cpu, struct team *team, const struct step *step);
 
 static inline size_t take_item(struct verb *verb, size_t phase)
 {
