@@ -143,7 +143,9 @@ static bool compute_prompt(struct answer *answer, const struct fathom_tokens *to
     struct fathom_error reason;
     struct bar bar = bar_begin("prompt", BAR_TOKENS);
     struct fathom_progress progress = {bar_report, &bar};
+    interrupt_cancels(answer->session); /* a chunk of a large model takes many seconds */
     bool held = fathom_session_hold(answer->session, tokens->ids, tokens->n, &progress, NULL, &reason);
+    interrupt_cancels(NULL);
     bar_end(&bar);
     if (!held)
         return interrupted() ? fail(err, "stopped before the answer began") : fail(err, "%s", reason.text);

@@ -3,6 +3,7 @@
 #include "cli/terminal.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,13 +59,24 @@ void terminal_write_line(FILE *stream, const char *text)
     fputc('\n', stream);
 }
 
-/* The one thing a signal handler may do is to set such a flag, so it cannot be a parameter. */
+/* All that a signal handler may do is to set such flags, so they cannot be parameters. */
 static volatile sig_atomic_t interrupt_seen;
+static _Atomic(struct fathom_session *) interrupt_session;
 
 static void on_interrupt(int number)
 {
     (void)number;
     interrupt_seen = 1;
+    struct fathom_session *session = atomic_load(&interrupt_session);
+    if (session != NULL)
+        fathom_session_cancel(session, true);
+}
+
+void interrupt_cancels(struct fathom_session *session)
+{
+    struct fathom_session *before = atomic_exchange(&interrupt_session, session);
+    if (before != NULL)
+        fathom_session_cancel(before, false);
 }
 
 void interrupt_catch(void)

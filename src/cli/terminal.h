@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "fathom.h"
 
 bool terminal_is(FILE *stream);
 bool terminal_has_colour(FILE *stream);
@@ -27,6 +28,9 @@ bool interrupted(void);
  * again. Returns what it was. */
 void interrupt_catch_all(void);
 bool interrupt_take(void);
+/* While a session is given, a Ctrl-C that is caught also stops what it computes, at once; NULL: no longer,
+ * and it can go on. */
+void interrupt_cancels(struct fathom_session *session);
 
 /* Standard output, checked: a full disk or a closed pipe is a failure like any other. */
 bool stdout_write(const void *bytes, size_t n_bytes, struct error *err);

@@ -210,7 +210,9 @@ static bool compute_prompt(struct answer *answer, const struct fathom_tokens *pr
     struct fathom_error reason;
     struct bar bar = bar_begin("prompt", BAR_TOKENS);
     struct fathom_progress progress = {bar_report, &bar};
+    interrupt_cancels(session); /* a chunk of a large model takes many seconds */
     bool held = fathom_session_hold(session, prompt->ids, prompt->n, &progress, NULL, &reason);
+    interrupt_cancels(NULL);
     answer->turn->prompt_seconds = clock_seconds() - bar.begun;
     bar_end(&bar);
     if (!held && interrupted())

@@ -71,6 +71,7 @@ static void look_ahead(struct schedule *schedule, struct turn *turn)
 static void close_turn(struct schedule *schedule, struct turn *turn, enum account_end how)
 {
     const bool side = turn == &schedule->side;
+    struct slot *slot = turn->slot;
     struct buffer line = {0};
     account_of_turn(&line, turn, how);
     write_line(schedule, &line);
@@ -83,8 +84,8 @@ static void close_turn(struct schedule *schedule, struct turn *turn, enum accoun
     meter_add(&schedule->tally->prompt_tokens, turn_computed(turn));
     meter_add(&schedule->tally->cached_tokens, turn->n_cached);
     meter_add(&schedule->tally->generated_tokens, turn->n_generated);
-    slots_give_back(&schedule->slots, turn->slot);
     turn_release(turn);
+    slots_give_back(&schedule->slots, slot);
 }
 
 static void finish_turn(struct schedule *schedule, struct turn *turn)
@@ -319,6 +320,8 @@ static bool chats_run(const struct schedule *schedule)
 static void settle(struct schedule *schedule, struct turn *turn, enum fathom_outcome outcome,
                    const struct fathom_error *err)
 {
+    if (outcome == FATHOM_STOPPED)
+        return; /* the client has left, or the server stops: the next round looks */
     if (outcome == FATHOM_DONE)
         turn_advance(turn);
     else
@@ -327,14 +330,18 @@ static void settle(struct schedule *schedule, struct turn *turn, enum fathom_out
         finish_turn(schedule, turn);
 }
 
-enum round schedule_round(struct schedule *schedule)
+void schedule_admit(struct schedule *schedule)
 {
-    struct load load = {0};
-    struct fathom_error err = {0};
     drop_left(schedule);
     begin_turns(schedule, false);
     if (!chats_run(schedule))
         begin_turns(schedule, true);
+}
+
+enum round schedule_round(struct schedule *schedule)
+{
+    struct load load = {0};
+    struct fathom_error err = {0};
     gather(schedule, &load);
     if (load.n == 0)
         return load.blocked ? ROUND_BLOCKED : ROUND_NOTHING;

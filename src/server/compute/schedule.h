@@ -3,7 +3,8 @@
  *
  * Belongs to the one thread that computes, with the model and all sessions. A
  * round is one step of the model, a token or a piece of one prompt for every
- * chat that runs, so whatever comes in or leaves is seen a round later. */
+ * chat that runs, so whatever comes in is seen a round later; a client that
+ * leaves in the middle of its piece ends the step. */
 #ifndef FATHOM_SERVER_COMPUTE_SCHEDULE_H
 #define FATHOM_SERVER_COMPUTE_SCHEDULE_H
 
@@ -56,6 +57,8 @@ void schedule_add(struct schedule *schedule, struct job *job); /* takes it over 
 /* Whether a round would find anything to do but what clients have yet to ask for. */
 bool schedule_is_busy(const struct schedule *schedule);
 
+/* Before each round: drops those who left, and begins those for whom there is a place. */
+void schedule_admit(struct schedule *schedule);
 enum round { ROUND_WORKED, ROUND_BLOCKED, ROUND_NOTHING };
 /* BLOCKED: all that runs waits for slow readers. */
 enum round schedule_round(struct schedule *schedule);

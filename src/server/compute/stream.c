@@ -40,6 +40,18 @@ static void unlock_and_wake(struct stream *stream)
     eventfd_write(stream->wake, 1); /* fails only where the counter is full: then it is awake */
 }
 
+/* Who leaves before the lock is taken is seen here, and who leaves behind it sees the session. */
+void stream_attach(struct stream *stream, struct fathom_session *session)
+{
+    pthread_mutex_lock(&stream->lock);
+    if (stream->session != NULL)
+        fathom_session_cancel(stream->session, false);
+    stream->session = session;
+    if (session != NULL)
+        fathom_session_cancel(session, stream_was_left(stream));
+    pthread_mutex_unlock(&stream->lock);
+}
+
 int stream_begin(struct stream *stream, int status)
 {
     pthread_mutex_lock(&stream->lock);
@@ -105,9 +117,18 @@ size_t stream_read(struct stream *stream, char *into, size_t n_most)
     return n;
 }
 
+void stream_interrupt(struct stream *stream)
+{
+    pthread_mutex_lock(&stream->lock);
+    if (stream->session != NULL)
+        fathom_session_cancel(stream->session, true);
+    pthread_mutex_unlock(&stream->lock);
+}
+
 void stream_leave(struct stream *stream)
 {
     atomic_store(&stream->left, true);
+    stream_interrupt(stream);
 }
 
 void stream_ask_to_answer(struct stream *stream)

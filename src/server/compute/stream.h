@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "base/buffer.h"
+#include "fathom.h"
 
 struct stream {
     atomic_int n_holders;
@@ -21,8 +22,9 @@ struct stream {
     pthread_mutex_t lock;   /* of what follows */
     struct buffer bytes;    /* [n_taken, n_bytes) are still to be sent */
     size_t n_taken;
-    int status; /* of HTTP; 0: not decided yet */
-    bool ended; /* nothing more is written */
+    int status;                     /* of HTTP; 0: not decided yet */
+    bool ended;                     /* nothing more is written */
+    struct fathom_session *session; /* that computes for it; NULL: none does now */
 };
 
 /* With one holder. `wake` outlives it. */
@@ -32,6 +34,9 @@ void stream_drop(struct stream *stream); /* NULL is fine */
 
 /* ---- who computes ---- */
 
+/* From now on what this session computes stops when the client leaves, in the middle of a piece too. NULL: it
+ * is free for others, and outlives this call. */
+void stream_attach(struct stream *stream, struct fathom_session *session);
 /* Decides the status, once: returns the one that holds. Bytes are let through from here on. */
 int stream_begin(struct stream *stream, int status);
 void stream_write(struct stream *stream, const struct buffer *bytes);
@@ -61,5 +66,7 @@ struct stream_state stream_state(struct stream *stream);
 size_t stream_read(struct stream *stream, char *into, size_t n_most);
 void stream_ask_to_answer(struct stream *stream);
 void stream_leave(struct stream *stream);
+/* What is computed for it stops as if the client had left; but it is there, and waits to be told why. */
+void stream_interrupt(struct stream *stream);
 
 #endif

@@ -94,6 +94,7 @@ bool turn_begin(struct turn *turn, struct job *job, struct slot *slot, struct wo
         *prompt = (struct wording){0};
         turn->n_cached = slot_tokens(slot).n;
         turn->before = fathom_session_stats(slot->session);
+        stream_attach(job->stream, slot->session);
         constrain(turn);
         return true;
     }
@@ -110,6 +111,8 @@ void turn_announce(struct turn *turn, const char *model)
 
 void turn_release(struct turn *turn)
 {
+    if (turn->job != NULL)
+        stream_attach(turn->job->stream, NULL);
     delivery_close(&turn->delivery);
     fathom_reply_close(turn->reply);
     fathom_text_stream_close(turn->text);

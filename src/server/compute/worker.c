@@ -201,10 +201,7 @@ static enum order take_orders(struct worker *worker, enum round last)
             last == ROUND_NOTHING || clock_seconds() >= worker->deadline ? ORDER_STOP : ORDER_STOP_WAITING;
     pthread_mutex_unlock(&worker->lock);
     write_notes(worker, &notes);
-    if (jobs != NULL) {
-        add_jobs(worker, jobs);
-        show_schedule(worker);
-    }
+    add_jobs(worker, jobs);
     return order;
 }
 
@@ -298,6 +295,8 @@ static void work(struct worker *worker)
             refuse_with(&refusal, 503, REFUSAL_UNAVAILABLE, "stopped", "the server is stopping");
             schedule_refuse_waiting(&worker->schedule, &refusal);
         }
+        schedule_admit(&worker->schedule);
+        show_schedule(worker);
         last = schedule_round(&worker->schedule);
         if (last == ROUND_NOTHING && order == ORDER_WORK)
             schedule_idle(&worker->schedule, &until_wanted);

@@ -33,6 +33,7 @@ struct server {
     struct MHD_Daemon *daemon;
     int wake; /* eventfd: something other than a socket wants the loop */
     atomic_int n_stops;
+    double deadline; /* clock_seconds(): once the server is to stop, that nothing runs any more */
     char url[URL_BYTES];
     struct pollfd watched[2 + MOST_CONNECTIONS];
     struct exchange *waiting[MOST_CONNECTIONS]; /* whose sockets are watched[2...] */
@@ -200,7 +201,17 @@ static void begin_to_stop(struct server *server)
     int listener = MHD_quiesce_daemon(server->daemon);
     if (listener >= 0)
         close(listener);
+    server->deadline = clock_seconds() + server->options.grace_seconds;
     worker_stop(server->front.worker, server->options.grace_seconds);
+}
+
+/* A piece of a long prompt is not waited for. */
+static void stop_at_once(struct server *server)
+{
+    worker_stop(server->front.worker, 0);
+    for (struct exchange *at = server->front.exchanges; at != NULL; at = at->next)
+        if (at->stream != NULL)
+            stream_interrupt(at->stream);
 }
 
 /* Nothing is computed any more, and what was has been sent. */
@@ -228,8 +239,8 @@ bool server_run(struct server *server, struct error *err)
         const int n_stops = atomic_load(&server->n_stops);
         if (n_stops > 0 && !server->front.stopping)
             begin_to_stop(server);
-        if (n_stops > 1)
-            worker_stop(server->front.worker, 0);
+        if (n_stops > 1 || (server->front.stopping && clock_seconds() >= server->deadline))
+            stop_at_once(server);
     }
     const char *failure = worker_view(server->front.worker).failure;
     return failure == NULL || fail(err, "%s", failure);
