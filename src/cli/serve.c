@@ -161,7 +161,8 @@ static struct server_options options_of(const struct serve *settings, const char
                    .model = computation_model(&settings->computation),
                    .schedule = {.model_id = name,
                                 .n_parallel = (uint32_t)settings->n_parallel,
-                                .log = {.write = write_line}}},
+                                .log = {.write = write_line},
+                                .read_rate = computation_read_rate(&settings->computation)}},
         .defaults = {.sampling = sampling_options_of(&settings->sampling),
                      .think =
                          settings->think != 0 ? (enum fathom_think)(settings->think - 1) : FATHOM_THINK_AUTO,

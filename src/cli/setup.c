@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "cli/amount.h"
 #include "cli/command.h"
+#include "cli/plan/measure.h"
 #include "cli/pull/store.h"
 #include "cli/shipped.h"
 #include "cli/terminal.h"
@@ -173,6 +174,20 @@ struct fathom_model_options computation_model(const struct computation *computat
         .place = computation->place.items,
         .n_place = computation->place.n_items,
     };
+}
+
+double computation_read_rate(const struct computation *computation)
+{
+    struct plan_machine machine = {0};
+    struct topology topology;
+    if (computation->exact || !topology_read(&topology, NULL, NULL))
+        return 0;
+    struct team *team = team_create(&topology, computation->n_threads, NULL);
+    if (team == NULL || !plan_measure_memory(&machine, team, NULL))
+        machine.read_rate = 0;
+    team_free(team);
+    topology_release(&topology);
+    return machine.read_rate;
 }
 
 struct fathom_model *computation_open(const struct computation *computation, const char *path,

@@ -45,6 +45,9 @@ const char *computation_cache_name(const struct computation *computation);
 
 /* As the library takes them; nobody hears of progress. */
 struct fathom_model_options computation_model(const struct computation *computation);
+/* Bytes a second that as many threads read from memory, measured in a fifth of a second with 256 MiB or more;
+ * 0: they could not, or with --exact, where that says nothing. */
+double computation_read_rate(const struct computation *computation);
 struct fathom_model *computation_open(const struct computation *computation, const char *path,
                                       struct fathom_error *err);
 /* `n_context` positions where -c says nothing; 0: as many as memory was planned for. */

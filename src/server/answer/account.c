@@ -4,6 +4,12 @@
 
 #include "base/clock.h"
 
+/* Steps that read memory at this share of its rate wait for it: the rest goes to barriers, and to what reads
+ * nothing. docs/numbers.md has the shares that were measured. */
+#define MEMORY_SHARE 0.6
+/* Seconds by the clock to seconds of steps: beyond it, most of the time it was not its turn. */
+#define WAITING_SHARE 2.0
+
 static void append_head(struct buffer *line, const struct job *job)
 {
     static const char *const kinds[] = {
@@ -31,18 +37,50 @@ static uint64_t read_bytes(const struct fathom_stats *stats)
     return n;
 }
 
-/* What the steps of this request had to read a second: near the memory's rate, that is what limits it. */
-static void append_reading(struct buffer *line, const struct turn *turn)
+void account_limit(struct buffer *line, const struct account_phase *phase,
+                   const struct account_machine *machine)
 {
-    const struct fathom_stats now = fathom_session_stats(turn->slot->session);
-    double seconds = now.prompt_seconds + now.generated_seconds - turn->before.prompt_seconds -
-                     turn->before.generated_seconds;
-    if (seconds > 0)
-        buffer_append_format(line, "; read %.3g GB/s",
-                             (double)(read_bytes(&now) - read_bytes(&turn->before)) / seconds * 1e-9);
+    const double rate = phase->step_seconds > 0 ? (double)phase->read_bytes / phase->step_seconds : 0;
+    const double gigabytes = rate * 1e-9, most = machine->read_rate * 1e-9;
+    if (rate == 0)
+        return;
+    if (phase->seconds > WAITING_SHARE * phase->step_seconds)
+        buffer_append_format(line, "; others' turns, or a slow reader, limit the %s: its steps took %.2f s",
+                             phase->name, phase->step_seconds);
+    else if (machine->read_rate == 0)
+        buffer_append_format(line, "; read %.3g GB/s", gigabytes);
+    else if (rate >= MEMORY_SHARE * machine->read_rate)
+        buffer_append_format(line, "; memory limits the %s: read %.3g of %.3g GB/s", phase->name, gigabytes,
+                             most);
+    else
+        buffer_append_format(line, "; the %s the %s: memory was read at %.3g of %.3g GB/s",
+                             machine->exceeds_memory ? "drive limits" : "cores limit", phase->name, gigabytes,
+                             most);
 }
 
-void account_of_turn(struct buffer *line, const struct turn *turn, enum account_end how)
+/* From one look at the session's statistics to another. */
+static struct account_phase phase_between(const char *name, const struct fathom_stats *from,
+                                          const struct fathom_stats *to, double seconds)
+{
+    return (struct account_phase){.name = name,
+                                  .seconds = seconds,
+                                  .step_seconds = to->prompt_seconds + to->generated_seconds -
+                                                  from->prompt_seconds - from->generated_seconds,
+                                  .read_bytes = read_bytes(to) - read_bytes(from)};
+}
+
+static struct account_phase longer_phase(const struct turn *turn, double answered, double now)
+{
+    const struct fathom_stats stats = fathom_session_stats(turn->slot->session);
+    const bool is_answer = turn->answered > 0 && now - answered > answered - turn->begun;
+    if (is_answer)
+        return phase_between("answer", &turn->read, &stats, now - answered);
+    return phase_between("prompt", &turn->before, turn->answered > 0 ? &turn->read : &stats,
+                         answered - turn->begun);
+}
+
+void account_of_turn(struct buffer *line, const struct turn *turn, enum account_end how,
+                     const struct account_machine *machine)
 {
     static const char *const ends[] = {[ACCOUNT_LEFT] = "the client left", [ACCOUNT_FAILED] = "failed: "};
     const double now = turn->ended > 0 ? turn->ended : clock_seconds();
@@ -55,7 +93,8 @@ void account_of_turn(struct buffer *line, const struct turn *turn, enum account_
     append_rate(line, turn->n_generated, now - answered);
     if (turn->n_reasoning > 0)
         buffer_append_format(line, ", %zu of reasoning", turn->n_reasoning);
-    append_reading(line, turn);
+    const struct account_phase phase = longer_phase(turn, answered, now);
+    account_limit(line, &phase, machine);
     buffer_append_format(line, "; %s%s", how == ACCOUNT_ANSWERED ? finish_name(turn->finish) : ends[how],
                          how == ACCOUNT_FAILED ? turn->failure.message : "");
 }

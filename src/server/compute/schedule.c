@@ -73,7 +73,10 @@ static void close_turn(struct schedule *schedule, struct turn *turn, enum accoun
     const bool side = turn == &schedule->side;
     struct slot *slot = turn->slot;
     struct buffer line = {0};
-    account_of_turn(&line, turn, how);
+    const struct account_machine machine = {.read_rate = schedule->options.read_rate,
+                                            .exceeds_memory =
+                                                fathom_model_info(schedule->model).exceeds_memory};
+    account_of_turn(&line, turn, how, &machine);
     write_line(schedule, &line);
     if (how == ACCOUNT_ANSWERED && !side)
         look_ahead(schedule, turn);

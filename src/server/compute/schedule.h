@@ -37,6 +37,7 @@ struct schedule_options {
     size_t full_bytes;
     double patience_seconds;
     struct server_log log;
+    double read_rate; /* bytes a second that memory gives; 0: not known, and no line says what limits it */
 };
 
 struct schedule {

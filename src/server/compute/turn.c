@@ -252,8 +252,10 @@ void turn_advance(struct turn *turn)
 {
     if (turn->over || turn_reads_prompt(turn))
         return;
-    if (turn->n_generated == 0)
+    if (turn->n_generated == 0) {
         turn->answered = clock_seconds();
+        turn->read = fathom_session_stats(turn->slot->session);
+    }
     turn->n_pending = 0;
     if (!close_reasoning(turn) && !open_call(turn)) {
         const float *logits = fathom_session_logits(turn->slot->session);

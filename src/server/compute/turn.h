@@ -40,6 +40,7 @@ struct turn {
     double begun, answered, ended; /* clock_seconds(): taken up, first token picked, over */
     double blocked;             /* clock_seconds(): since then the client has read too little; 0: it reads */
     struct fathom_stats before; /* the session's, when the turn began */
+    struct fathom_stats read;   /* and when its prompt was read */
 };
 
 /* Takes over the job, and the prompt that the slot was taken with. False: refused, nothing is taken over. */
