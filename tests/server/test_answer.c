@@ -259,6 +259,31 @@ static void logprobs_of_both_kinds(void **state)
     fathom_vocabulary_close(vocabulary);
 }
 
+/* Bytes that are no characters are sent as U+FFFD, all of them. */
+static void no_key_of_logprobs_comes_twice(void **state)
+{
+    (void)state;
+    struct fathom_vocabulary *vocabulary = fathom_vocabulary_open(VOCABULARY, NULL);
+    struct fathom_logprob top[3] = {{only_token(vocabulary, " sea"), -0.25f}};
+    struct logprobs logprobs = {.wanted = true};
+    struct buffer out = {0};
+    size_t n = 1, n_bytes;
+    for (uint32_t token = 0; n < 3; token++) {
+        const char *text = fathom_token_text(vocabulary, token, &n_bytes);
+        assert_non_null(text);
+        if (n_bytes == 1 && (unsigned char)text[0] > 0x7F)
+            top[n++] = (struct fathom_logprob){token, -1.5f};
+    }
+    logprobs_add(&logprobs, vocabulary, top[0], top, 3);
+    logprobs_write(&out, &logprobs);
+    assert_string_equal(buffer_text(&out), "{\"tokens\":[\" sea\"],\"token_logprobs\":[-0.25],"
+                                           "\"top_logprobs\":[{\" sea\":-0.25,\"\xEF\xBF\xBD\":-1.5}],"
+                                           "\"text_offset\":[0]}");
+    buffer_release(&out);
+    logprobs_release(&logprobs);
+    fathom_vocabulary_close(vocabulary);
+}
+
 /* ---- errors ---- */
 
 static void errors(void **state)
@@ -290,6 +315,7 @@ int main(void)
         cmocka_unit_test(completion_stream),
         cmocka_unit_test(chunks_stay_in_place),
         cmocka_unit_test(logprobs_of_both_kinds),
+        cmocka_unit_test(no_key_of_logprobs_comes_twice),
         cmocka_unit_test(errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

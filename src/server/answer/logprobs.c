@@ -2,6 +2,8 @@
 /* logprobs.c - both shapes of log probabilities, as text that grows by an entry a token. */
 #include "server/answer/logprobs.h"
 
+#include <string.h>
+
 #include "server/answer/json_writer.h"
 
 #define IMPOSSIBLE (-9999.0) /* what OpenAI's API says where the logarithm is minus infinity */
@@ -48,22 +50,44 @@ static void add_chat_entry(struct logprobs *logprobs, const struct fathom_vocabu
     buffer_append_text(out, "]}");
 }
 
+/* An object of the likeliest tokens' texts. Several are sent as the same text, where they are no whole
+ * characters: the likeliest of those stands for all, since no key may come twice. */
+static void write_top(struct buffer *out, const struct fathom_vocabulary *vocabulary,
+                      const struct fathom_logprob *top, size_t n_top)
+{
+    struct buffer keys = {0};
+    size_t ends[FATHOM_MOST_LOGPROBS + 1] = {0}, n = 0;
+    buffer_append_text(out, "{");
+    for (size_t i = 0; i < n_top; i++) {
+        size_t n_bytes, same = 0;
+        const char *text = text_of_token(vocabulary, top[i].token, &n_bytes);
+        json_write_text(&keys, text, n_bytes);
+        const size_t begin = ends[n], n_key = keys.n_bytes - begin;
+        while (same < n && (ends[same + 1] - ends[same] != n_key ||
+                            memcmp(keys.bytes + ends[same], keys.bytes + begin, n_key) != 0))
+            same++;
+        if (keys.failed || same < n) {
+            keys.n_bytes = begin;
+            continue;
+        }
+        buffer_append_text(out, n > 0 ? "," : "");
+        buffer_append(out, keys.bytes + begin, n_key);
+        buffer_append_text(out, ":");
+        write_logprob(out, top[i].logprob);
+        ends[++n] = keys.n_bytes;
+    }
+    buffer_append_text(out, "}");
+    buffer_release(&keys);
+}
+
 static void add_completion_entry(struct logprobs *logprobs, const struct fathom_vocabulary *vocabulary,
                                  struct fathom_logprob picked, const struct fathom_logprob *top, size_t n_top)
 {
-    size_t n_bytes, n_top_bytes;
+    size_t n_bytes;
     const char *text = text_of_token(vocabulary, picked.token, &n_bytes);
     json_write_text(&logprobs->entries, text, n_bytes);
     write_logprob(&logprobs->numbers, picked.logprob);
-    buffer_append_text(&logprobs->tops, "{");
-    for (size_t i = 0; i < n_top; i++) {
-        const char *top_text = text_of_token(vocabulary, top[i].token, &n_top_bytes);
-        buffer_append_text(&logprobs->tops, i > 0 ? "," : "");
-        json_write_text(&logprobs->tops, top_text, n_top_bytes);
-        buffer_append_text(&logprobs->tops, ":");
-        write_logprob(&logprobs->tops, top[i].logprob);
-    }
-    buffer_append_text(&logprobs->tops, "}");
+    write_top(&logprobs->tops, vocabulary, top, n_top);
     buffer_append_format(&logprobs->offsets, "%zu", logprobs->n_bytes);
     logprobs->n_bytes += n_bytes;
 }
