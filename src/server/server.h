@@ -20,6 +20,7 @@ struct server_options {
     const char *key_file;       /* NULL: anybody who can connect may ask */
     const char *const *origins; /* [n_origins] web pages that may ask */
     size_t n_origins;
+    double head_seconds;  /* that the head of a request may take to come; 0: a minute */
     double grace_seconds; /* that answers have to end in once the server is to stop */
 };
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What clients get over HTTP: answers streamed and whole, ends, refusals, and who is let in. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "scratch.h"
@@ -365,6 +368,39 @@ static void a_model_that_cannot_be_loaded_ends_the_server(void **state)
     assert_non_null(strstr(serving.err.text, "README.md"));
 }
 
+/* A byte now and then keeps a connection from being idle, and from nothing else. */
+static void a_head_that_trickles_is_not_waited_for(void **state)
+{
+    (void)state;
+    struct serving serving = serving_with(64, 1);
+    serving.options.head_seconds = 0.3;
+    serving_start(&serving);
+    wait_until_loaded(&serving);
+    int client = serving_connect(&serving);
+    send_text(client, "GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+    bool closed = false;
+    for (int i = 0; i < 200 && !closed; i++) {
+        struct timespec pause = {.tv_nsec = 20000000};
+        char byte;
+        send_text(client, "x");
+        nanosleep(&pause, NULL);
+        ssize_t n = recv(client, &byte, 1, MSG_DONTWAIT);
+        closed = n == 0 || (n < 0 && errno != EAGAIN);
+    }
+    assert_true(closed);
+    close(client);
+    /* an answer may take longer, and the connection is good for another one */
+    client = serving_connect(&serving);
+    send_text(client, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    free(receive_until(client, "waiting"));
+    send_text(client, "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    char *answer = receive_all(client);
+    assert_has(answer, "\"ok\"");
+    free(answer);
+    close(client);
+    serving_stop(&serving);
+}
+
 /* ---- one server for most ---- */
 
 static int open_serving(void **state)
@@ -402,6 +438,7 @@ int main(void)
         cmocka_unit_test(only_keys_from_the_file_open),
         cmocka_unit_test(other_names_are_refused_where_that_is_asked),
         cmocka_unit_test(every_request_gets_a_line),
+        cmocka_unit_test(a_head_that_trickles_is_not_waited_for),
         cmocka_unit_test(chats_wait_for_the_model_and_nothing_else_does),
         cmocka_unit_test(a_model_that_cannot_be_loaded_ends_the_server),
     };

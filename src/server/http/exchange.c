@@ -61,10 +61,13 @@ struct exchange *exchange_open(struct front *front, struct MHD_Connection *conne
     exchange->front = front;
     exchange->connection = connection;
     exchange->socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    exchange->caller =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
     exchange->method = method;
     exchange->begun = clock_seconds();
     exchange->path = memory_copy_text(path, strlen(path), "a path", NULL);
     link_in(exchange);
+    caller_has_asked(exchange->caller);
     if (exchange->path == NULL)
         refuse_with(&exchange->refusal, 503, REFUSAL_UNAVAILABLE, NULL, "no memory");
     else if ((exchange->route = route_find(exchange, &exchange->refusal)) != NULL)
@@ -75,6 +78,7 @@ struct exchange *exchange_open(struct front *front, struct MHD_Connection *conne
 void exchange_close(struct exchange *exchange)
 {
     unlink_from(exchange);
+    caller_was_answered(exchange->caller);
     if (exchange->stream != NULL)
         stream_leave(exchange->stream);
     stream_drop(exchange->stream);

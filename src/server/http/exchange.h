@@ -11,6 +11,7 @@
 
 #include "server/compute/job.h"
 #include "server/compute/worker.h"
+#include "server/http/callers.h"
 #include "server/http/keys.h"
 #include "server/http/origins.h"
 
@@ -25,6 +26,7 @@ struct front {
     struct origins origins;
     struct worker *worker;
     int wake;
+    struct callers callers;
     struct exchange *exchanges; /* that are open */
     size_t body_bytes;          /* of all their bodies */
 };
@@ -34,6 +36,7 @@ struct exchange {
     struct exchange *next, *previous;
     struct MHD_Connection *connection;
     int socket;
+    struct caller *caller; /* whose connection it is; NULL: it is not timed */
     const struct route *route;
     const char *method;     /* the library's, as long as the exchange */
     char *path;             /* owned */

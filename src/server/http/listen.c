@@ -72,12 +72,26 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
     *request = NULL;
 }
 
+static void on_connection(void *context, struct MHD_Connection *connection, void **caller,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct server *server = context;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        int socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        *caller = caller_open(&server->front.callers, socket);
+    } else {
+        caller_close(&server->front.callers, *caller);
+        *caller = NULL;
+    }
+}
+
 static struct MHD_Daemon *start(struct server *server, int listener)
 {
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_request, server,
                             MHD_OPTION_LISTEN_SOCKET, listener, MHD_OPTION_CONNECTION_LIMIT, MOST_CONNECTIONS,
                             MHD_OPTION_CONNECTION_TIMEOUT, IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            HEADER_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_END);
+                            HEADER_BYTES, MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+                            MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_END);
 }
 
 /* ---- opening ---- */
@@ -85,13 +99,15 @@ static struct MHD_Daemon *start(struct server *server, int listener)
 static bool open_front(struct server *server, struct error *err)
 {
     const struct server_options *options = &server->options;
-    server->front = (struct front){.model_id = options->worker.schedule.model_id,
-                                   .defaults = &server->options.defaults,
-                                   .strict_model = options->strict_model,
-                                   .chores = options->chores,
-                                   .origins = {options->origins, options->n_origins},
-                                   .created = (int64_t)time(NULL),
-                                   .wake = server->wake};
+    server->front = (struct front){
+        .model_id = options->worker.schedule.model_id,
+        .defaults = &server->options.defaults,
+        .strict_model = options->strict_model,
+        .chores = options->chores,
+        .origins = {options->origins, options->n_origins},
+        .callers = {.head_seconds = options->head_seconds > 0 ? options->head_seconds : IDLE_SECONDS},
+        .created = (int64_t)time(NULL),
+        .wake = server->wake};
     return options->key_file == NULL || keys_read(&server->front.keys, options->key_file, err);
 }
 
@@ -165,7 +181,8 @@ static int library_milliseconds(struct server *server)
 /* Looks after those who wait, and lists their sockets. Returns milliseconds until it is to be done again. */
 static int look_around(struct server *server, size_t *n_waiting)
 {
-    int left = server->front.stopping ? STOPPING_MILLISECONDS : -1;
+    int left =
+        earlier(server->front.stopping ? STOPPING_MILLISECONDS : -1, callers_look(&server->front.callers));
     *n_waiting = 0;
     for (struct exchange *at = server->front.exchanges; at != NULL; at = at->next) {
         left = earlier(left, exchange_look(at));
