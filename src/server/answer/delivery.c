@@ -92,6 +92,16 @@ void delivery_take_text(struct delivery *delivery, const char *text, size_t n_by
     delivery->stopped = found >= 0;
 }
 
+/* Content that might have begun a stop string did not: something else follows. */
+static void release_held(struct delivery *delivery)
+{
+    size_t n_bytes;
+    if (delivery->stop == NULL || delivery->stopped)
+        return;
+    const char *text = fathom_stop_finish(delivery->stop, &n_bytes);
+    send_content(delivery, text, n_bytes);
+}
+
 static void take_reasoning(struct delivery *delivery, const char *text, size_t n_bytes)
 {
     buffer_append(&delivery->reasoning, text, n_bytes);
@@ -103,6 +113,7 @@ static void take_reasoning(struct delivery *delivery, const char *text, size_t n
 
 static void take_call(struct delivery *delivery, const struct fathom_event *event)
 {
+    release_held(delivery);
     if (delivery->calls == NULL)
         delivery->calls = memory_allocate(DELIVERY_CALLS, sizeof *delivery->calls, "tool calls", NULL);
     if (delivery->calls == NULL || event->call >= DELIVERY_CALLS) {
@@ -199,11 +210,7 @@ static void finish_object(struct delivery *delivery, const struct delivery_end *
 
 void delivery_finish(struct delivery *delivery, const struct delivery_end *end)
 {
-    if (delivery->stop != NULL && !delivery->stopped) {
-        size_t n_bytes;
-        const char *text = fathom_stop_finish(delivery->stop, &n_bytes);
-        send_content(delivery, text, n_bytes);
-    }
+    release_held(delivery);
     if (delivery->streams)
         finish_stream(delivery, end);
     else

@@ -2,10 +2,13 @@
 /* turn.c - what one answer does with its logits. */
 #include "server/compute/turn.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/memory.h"
 
 /* A reasoning gets no more than three quarters of the tokens there are, and leaves no more than these: a long
  * answer has a thousand words. In an answer that short there is no room for any. */
@@ -14,12 +17,37 @@
 
 /* ---- the beginning ---- */
 
+/* A model that is told of no tools may still have learned to call some. Copies the biases, with one more. */
+static bool forbid_calls(const struct turn *turn, struct fathom_sampling *sampling,
+                         struct fathom_bias **biases, struct fathom_error *err)
+{
+    struct fathom_tokens tokens = {0};
+    if (!fathom_call_open(turn->vocabulary, NULL, &tokens, NULL) || tokens.n == 0)
+        return true; /* its template has no calls */
+    struct error inner = {0};
+    *biases = memory_allocate(sampling->n_biases + 1, sizeof **biases, "biases", &inner);
+    if (*biases == NULL) {
+        snprintf(err->text, sizeof err->text, "%s", inner.text);
+    } else {
+        if (sampling->n_biases > 0)
+            memcpy(*biases, sampling->biases, sampling->n_biases * sizeof **biases);
+        (*biases)[sampling->n_biases++] = (struct fathom_bias){tokens.ids[0], -INFINITY};
+        sampling->biases = *biases;
+    }
+    fathom_tokens_release(&tokens);
+    return *biases != NULL;
+}
+
 static bool open_sampler(struct turn *turn, const struct request *request, struct fathom_error *err)
 {
     struct fathom_sampling sampling = request->sampling;
     if (!request->has_seed && sampling.seed == 0)
         sampling.seed = seed_make();
+    struct fathom_bias *biases = NULL;
+    if (request->tool_choice == TOOLS_NONE && !forbid_calls(turn, &sampling, &biases, err))
+        return false;
     turn->sampler = fathom_sampler_open(fathom_vocabulary_size(turn->vocabulary), &sampling, err);
+    memory_free(biases);
     if (turn->sampler == NULL)
         return false;
     fathom_sampler_reset(turn->sampler, sampling.seed, turn->prompt.ids, turn->prompt.n, turn->prompt.n);
