@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""served.py - what a server costs an answer: a model in `fathom bench` and behind `fathom serve`, in turn.
+
+usage: bench/served.py MODEL [ROUNDS]     with the program's path in $FATHOM; needs nothing but Python
+
+Both compute STEPS steps of a token, from the beginning of a context. The server's clock (`timings`) and the
+client's run from the first token to the last, which is one more than steps between them. The likeliest token
+is taken each time, but never the end.
+"""
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+
+STEPS = 128
+OPTIONS = ["-m", sys.argv[1], "-c", "2048"]
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+PROGRAM = os.environ.get("FATHOM", "build/fathom")
+
+
+def bench():
+    """Tokens a second without a server."""
+    command = [PROGRAM, "bench", *OPTIONS, "-p", "16", "-n", str(STEPS), "-d", "0", "-r", "1", "--json"]
+    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    tests = report["models"][0]["tests"]
+    return next(test["tokens_per_second"] for test in tests if test["kind"] == "answer")
+
+
+def post(url, path, body):
+    return urllib.request.urlopen(urllib.request.Request(url + path, json.dumps(body).encode()), timeout=600)
+
+
+def served(url, end):
+    """Tokens a second by the server's clock and by the client's."""
+    body = {"prompt": [0], "max_tokens": STEPS + 1, "temperature": 0, "stream": True}
+    body["logit_bias"] = {str(end): -100}
+    times, timings = [], None
+    for line in post(url, "/v1/completions", body):
+        if line.startswith(b"data: {"):
+            times.append(time.perf_counter())
+            timings = json.loads(line[6:]).get("timings") or timings
+    assert timings["predicted_n"] == STEPS + 1, timings
+    return STEPS / timings["predicted_ms"] * 1000, STEPS / (times[-1] - times[0])
+
+
+def main():
+    command = [PROGRAM, "serve", *OPTIONS, "--port", "0", "--parallel", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            url = next(line.split()[-1] for line in server.stderr if line.startswith("listening on "))
+            body = {"content": "<｜end▁of▁sentence｜>", "parse_special": True, "add_special": False}
+            (end,) = json.load(post(url, "/v1/tokenize", body))["tokens"]
+            served(url, end)  # warm
+            print("   bench    server    client   tokens a second")
+            rows = []
+            for _ in range(ROUNDS):
+                rows.append((bench(), *served(url, end)))
+                print("".join(f"{rate:8.2f}  " for rate in rows[-1]), flush=True)
+            alone, *others = (statistics.median(column) for column in zip(*rows))
+            print(f"{alone:8.2f}  " + "".join(f"{rate / alone - 1:+8.2%}  " for rate in others) + " medians")
+        finally:
+            server.terminate()
+
+
+if __name__ == "__main__":
+    main()
