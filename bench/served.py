@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""served.py - what a server costs an answer: a model in `fathom bench` and behind `fathom serve`, in turn.
+"""served.py - what a server costs an answer: a model by `fathom run` and behind `fathom serve`, in turn.
 
 usage: bench/served.py MODEL [ROUNDS]     with the program's path in $FATHOM; needs nothing but Python
 
-Both compute STEPS steps of a token, from the beginning of a context. The server's clock (`timings`) and the
-client's run from the first token to the last, which is one more than steps between them. The likeliest token
-is taken each time, but never the end.
+Both compute STEPS steps of a token, from the beginning of a context, and take the likeliest token each time;
+the served one never the end. The server's clock (`timings`) and the client's run from the first token to the
+last, which is one more than steps between them.
 """
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -22,12 +23,13 @@ ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
 PROGRAM = os.environ.get("FATHOM", "build/fathom")
 
 
-def bench():
+def alone():
     """Tokens a second without a server."""
-    command = [PROGRAM, "bench", *OPTIONS, "-p", "16", "-n", str(STEPS), "-d", "0", "-r", "1", "--json"]
-    report = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    tests = report["models"][0]["tests"]
-    return next(test["tokens_per_second"] for test in tests if test["kind"] == "answer")
+    command = [PROGRAM, "run", *OPTIONS, "--raw", "-p", "a", "-n", str(STEPS), "--temp", "0"]
+    told = subprocess.run(command, check=True, capture_output=True).stderr.decode(errors="replace")
+    n_tokens, rate = re.search(r"answer (\d+) tokens, ([\d.]+) tok/s", told).groups()
+    assert int(n_tokens) == STEPS, told
+    return float(rate)
 
 
 def post(url, path, body):
@@ -55,13 +57,13 @@ def main():
             body = {"content": "<｜end▁of▁sentence｜>", "parse_special": True, "add_special": False}
             (end,) = json.load(post(url, "/v1/tokenize", body))["tokens"]
             served(url, end)  # warm
-            print("   bench    server    client   tokens a second")
+            print("   alone    server    client   tokens a second")
             rows = []
             for _ in range(ROUNDS):
-                rows.append((bench(), *served(url, end)))
+                rows.append((alone(), *served(url, end)))
                 print("".join(f"{rate:8.2f}  " for rate in rows[-1]), flush=True)
-            alone, *others = (statistics.median(column) for column in zip(*rows))
-            print(f"{alone:8.2f}  " + "".join(f"{rate / alone - 1:+8.2%}  " for rate in others) + " medians")
+            first, *others = (statistics.median(column) for column in zip(*rows))
+            print(f"{first:8.2f}  " + "".join(f"{rate / first - 1:+8.2%}  " for rate in others) + " medians")
         finally:
             server.terminate()
 
