@@ -14,25 +14,6 @@
 #define BYTES    256
 #define TEXTS    64
 
-static const char *const controls[] = {
-    "<｜begin▁of▁sentence｜>",
-    "<｜end▁of▁sentence｜>",
-    "<｜User｜>",
-    "<｜Assistant｜>",
-    "<think>",
-    "</think>",
-    "<｜tool▁calls▁begin｜>",
-    "<｜tool▁calls▁end｜>",
-    "<｜tool▁call▁begin｜>",
-    "<｜tool▁call▁end｜>",
-    "<｜tool▁outputs▁begin｜>",
-    "<｜tool▁outputs▁end｜>",
-    "<｜tool▁output▁begin｜>",
-    "<｜tool▁output▁end｜>",
-    "<｜tool▁sep｜>",
-};
-#define CONTROLS (sizeof controls / sizeof *controls)
-
 /* Ids: control tokens, bytes, texts. */
 struct words {
     const char *texts[TEXTS];
@@ -41,22 +22,22 @@ struct words {
 
 static uint32_t id_of(struct words *words, const char *text)
 {
-    for (uint32_t i = 0; i < CONTROLS; i++)
-        if (strcmp(controls[i], text) == 0)
+    for (uint32_t i = 0; i < SMALL_SPECIALS; i++)
+        if (strcmp(small_specials[i], text) == 0)
             return i;
     if (strlen(text) == 1)
-        return (uint32_t)(CONTROLS + (unsigned char)text[0]);
+        return (uint32_t)(SMALL_SPECIALS + (unsigned char)text[0]);
     for (size_t i = 0; i < words->n_texts; i++)
         if (strcmp(words->texts[i], text) == 0)
-            return (uint32_t)(CONTROLS + BYTES + i);
+            return (uint32_t)(SMALL_SPECIALS + BYTES + i);
     assert_true(words->n_texts < TEXTS);
     words->texts[words->n_texts++] = text;
-    return (uint32_t)(CONTROLS + BYTES + words->n_texts - 1);
+    return (uint32_t)(SMALL_SPECIALS + BYTES + words->n_texts - 1);
 }
 
 static uint32_t count_tokens(const struct words *words)
 {
-    return (uint32_t)(CONTROLS + BYTES + words->n_texts);
+    return (uint32_t)(SMALL_SPECIALS + BYTES + words->n_texts);
 }
 
 /* A text as vocabularies have it: a letter for each byte. */
@@ -82,15 +63,15 @@ static void put_vocabulary(struct image *image, const struct words *words)
     image_text(image, "tokenizer.ggml.model", "gpt2");
     image_text(image, "tokenizer.ggml.pre", "deepseek-v3");
     image_array(image, "tokenizer.ggml.tokens", GGUF_TEXT, count_tokens(words));
-    for (size_t i = 0; i < CONTROLS; i++)
-        image_put_text(&image->keys, controls[i]);
+    for (size_t i = 0; i < SMALL_SPECIALS; i++)
+        image_put_text(&image->keys, small_specials[i]);
     for (int byte = 0; byte < BYTES; byte++)
         put_letters(image, &small, &(char){(char)byte}, 1);
     for (size_t i = 0; i < words->n_texts; i++)
         put_letters(image, &small, words->texts[i], strlen(words->texts[i]));
     image_array(image, "tokenizer.ggml.token_type", GGUF_I32, count_tokens(words));
     for (size_t i = 0; i < count_tokens(words); i++)
-        image_put(&image->keys, i < CONTROLS ? TOKEN_CONTROL : TOKEN_NORMAL, 4);
+        image_put(&image->keys, i < SMALL_SPECIALS ? TOKEN_CONTROL : TOKEN_NORMAL, 4);
     image_array(image, "tokenizer.ggml.merges", GGUF_TEXT, 0);
     image_u32(image, "tokenizer.ggml.bos_token_id", 0);
     image_u32(image, "tokenizer.ggml.eos_token_id", 1);

@@ -32,6 +32,25 @@ static inline struct text small_letter(struct small_vocabulary *small, int byte)
     return (struct text){small->letters[byte], n_bytes};
 }
 
+/* R1's control tokens, which templates place. */
+static const char *const small_specials[SMALL_SPECIALS] = {
+    "<｜begin▁of▁sentence｜>",
+    "<｜end▁of▁sentence｜>",
+    "<｜User｜>",
+    "<｜Assistant｜>",
+    "<think>",
+    "</think>",
+    "<｜tool▁calls▁begin｜>",
+    "<｜tool▁calls▁end｜>",
+    "<｜tool▁call▁begin｜>",
+    "<｜tool▁call▁end｜>",
+    "<｜tool▁outputs▁begin｜>",
+    "<｜tool▁outputs▁end｜>",
+    "<｜tool▁output▁begin｜>",
+    "<｜tool▁output▁end｜>",
+    "<｜tool▁sep｜>",
+};
+
 /* Fills `small`, which must stay where it is: its source points into it. */
 static inline void small_vocabulary_fill(struct small_vocabulary *small)
 {
@@ -39,23 +58,6 @@ static inline void small_vocabulary_fill(struct small_vocabulary *small)
                                                       "\u0120a", "ab", "bc",   "\u0120\u0120"};
     static const char *const merges[SMALL_MERGES] = {"h e",      "l l", "he ll", "hell o",
                                                      "\u0120 a", "a b", "b c",   "\u0120 \u0120"};
-    static const char *const specials[SMALL_SPECIALS] = {
-        "<｜begin▁of▁sentence｜>",
-        "<｜end▁of▁sentence｜>",
-        "<｜User｜>",
-        "<｜Assistant｜>",
-        "<think>",
-        "</think>",
-        "<｜tool▁calls▁begin｜>",
-        "<｜tool▁calls▁end｜>",
-        "<｜tool▁call▁begin｜>",
-        "<｜tool▁call▁end｜>",
-        "<｜tool▁outputs▁begin｜>",
-        "<｜tool▁outputs▁end｜>",
-        "<｜tool▁output▁begin｜>",
-        "<｜tool▁output▁end｜>",
-        "<｜tool▁sep｜>",
-    };
     for (int i = 0; i < SMALL_TOKENS; i++)
         small->types[i] = i < SMALL_CONTROL ? TOKEN_NORMAL : TOKEN_CONTROL;
     for (int i = 0; i < 256; i++)
@@ -65,7 +67,7 @@ static inline void small_vocabulary_fill(struct small_vocabulary *small)
         small->merges[i] = text_of(merges[i]);
     }
     for (int i = 0; i < SMALL_SPECIALS; i++)
-        small->tokens[SMALL_CONTROL + i] = text_of(specials[i]);
+        small->tokens[SMALL_CONTROL + i] = text_of(small_specials[i]);
     small->source = (struct vocabulary_source){
         .tokens = small->tokens,
         .types = small->types,
