@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PATIENCE_SECONDS 20
+#define WAITS            30000 /* of 2 ms and more: under sanitizers, beside other tests, 5000 did not do */
 #define RECEIVE_BYTES    16384
 
 /* ---- the server ---- */
@@ -194,7 +195,7 @@ static void pause_shortly(void)
 void wait_for_metric(const struct serving *serving, const char *name, double value)
 {
     double seen = -1;
-    for (int i = 0; i < 5000 && seen != value; i++) {
+    for (int i = 0; i < WAITS && seen != value; i++) {
         pause_shortly();
         seen = metric_of(serving, name);
     }
