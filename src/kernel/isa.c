@@ -59,11 +59,15 @@ static bool processor_has_f16c(void)
     return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
 }
 
+/* Of EDX, leaf 7 (Intel's manual of instructions, CPUID); clang 14's <cpuid.h> lacks them. */
+#define BIT_AMX_TILE (1u << 24)
+#define BIT_AMX_INT8 (1u << 25)
+
 /* Tiles, products of bytes in them, and the system's leave. */
 static bool processor_has_amx(void)
 {
     unsigned eax, ebx, ecx, edx;
-    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & bit_AMX_TILE) && (edx & bit_AMX_INT8) &&
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & BIT_AMX_TILE) && (edx & BIT_AMX_INT8) &&
            tiles_allowed();
 }
 
