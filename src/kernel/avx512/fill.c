@@ -2,9 +2,9 @@
 /* fill.c - what AVX-512 with VNNI does better than AVX2, and what VBMI with GFNI and AMX add to it. */
 #include "kernel/avx512/avx512.h"
 
-/* Tokens from which on a panel pays, on one core of Zen 4 (bench/kernel --rows 64 --columns 2048). Two or
- * three are multiplied one by one, so that their rows are read in one piece; rows that are looked up one by
- * one take longer to put into a panel. */
+/* Tokens from which on a panel pays, on one core of an Intel Xeon of 2023 (bench/kernel --rows 64 --columns
+ * 2048). One and two are multiplied one by one, so that their rows are read in one piece; rows that are
+ * looked up one by one take longer to put into a panel. */
 #define PANEL_TOKENS           3
 #define LOOKED_UP_PANEL_TOKENS 5
 
