@@ -7,7 +7,7 @@ WORDS = ("zero one two three four five six seven eight nine ten eleven twelve th
          "sixteen seventeen eighteen nineteen twenty").split()
 WORDS += ["twenty-" + WORDS[i] for i in range(1, 10)] + ["thirty"]
 STEP_WORDS = {2: ["twos", "2", "two", "2s", "2's"], 3: ["threes", "3", "three", "3s"],
-              5: ["fives", "5", "five", "5s", "5's"], 10: ["tens", "10", "ten", "10s"]}
+              4: ["fours", "4", "four"], 5: ["fives", "5", "five", "5s", "5's"], 10: ["tens", "10", "ten", "10s"]}
 USUAL_COUNTS = [(1, 10), (1, 5), (0, 10), (1, 20), (10, 20), (1, 3), (5, 15), (20, 30)]
 LIMIT = 30
 PHRASES = sections("counting")
@@ -29,65 +29,116 @@ def spelled(rng, *values):
 
 
 def count(rng):
-    kind = rng.random()
-    if kind < 0.12:
-        return count_down_from(rng)
-    step = rng.choice([2, 2, 3, 5, 5, 10]) if kind < 0.34 else 1
-    if step > 1:
-        first = rng.choice([0, 0, step, step, rng.randrange(0, 11)])
-        last = first + step * rng.randint(2, max(2, min(10, (LIMIT - first) // step)))
-        if last > LIMIT:
-            first, last = 0, LIMIT // step * step
-        message = count_by(rng, first, last, step)
-    else:
-        if rng.random() < 0.5:
-            first, last = rng.choice([*USUAL_COUNTS, (1, rng.randint(3, LIMIT))])
-        else:
-            first = rng.randint(0, LIMIT - 2)
-            last = rng.randint(first + 2, min(LIMIT, first + 20))
-        message = count_up(rng, first, last)
-    if step == 1 and rng.random() < 0.35:
-        first, last = last, first
-        a, b = spelled(rng, first, last)
-        message = request(rng, choose(rng, "count down"), a=a, b=b)
-    return counted(message, first, last, step)
+    """Every kind of count, as often as people want it."""
+    makers, weights = zip(*COUNTS)
+    return rng.choices(makers, weights)[0](rng)
 
 
-def counted(message, first, last, step):
+def counted(message, first, last, step=1):
+    """What is said of the numbers from the first to the last, both included, down where the last is smaller."""
     direction = "up" if last > first else "down"
     steps = "one at a time" if step == 1 else f"in steps of {step}"
     numbers = range(first, last + 1, step) if last > first else range(first, last - 1, -step)
-    return message, f"Count {direction} from {first} to {last}, {steps}.", row(numbers) + "."
+    return message, f"Count {direction} from {first} to {numbers[-1]}, {steps}.", row(numbers) + "."
+
+
+def ends(rng):
+    """(first, last) of a count up"""
+    if rng.random() < 0.5:
+        return rng.choice([*USUAL_COUNTS, (1, rng.randint(3, LIMIT))])
+    first = rng.randint(0, LIMIT - 2)
+    return first, rng.randint(first + 2, min(LIMIT, first + 20))
+
+
+def count_up(rng, first=None, last=None):
+    if first is None:
+        first, last = ends(rng)
+    a, b = spelled(rng, first, last)
+    title = "count to" if first == 1 and rng.random() < 0.5 else "count up"
+    return counted(request(rng, choose(rng, title), a=a, b=b), first, last)
+
+
+def count_down(rng):
+    last, first = ends(rng)
+    a, b = spelled(rng, first, last)
+    return counted(request(rng, choose(rng, "count down"), a=a, b=b), first, last)
 
 
 def count_down_from(rng):
     first = rng.choice([10, 10, 5, 3, 20, rng.randint(3, 30)])
     a, = spelled(rng, first)
-    return counted(request(rng, choose(rng, "countdown from"), a=a), first, 0, 1)
+    return counted(request(rng, choose(rng, "countdown from"), a=a), first, 0)
 
 
-def count_up(rng, first, last):
-    a, b = spelled(rng, first, last)
-    if first == 1 and rng.random() < 0.5:
-        return request(rng, choose(rng, "count to"), b=b)
-    return request(rng, choose(rng, "count up"), a=a, b=b)
+def count_by(rng):
+    """In steps, which mostly end on the last number that is named."""
+    step = rng.choice([2, 2, 3, 4, 5, 5, 10])
+    first = rng.choice([0, 0, step, step, rng.randrange(0, 11)])
+    last = first + step * rng.randint(2, max(2, min(10, (LIMIT - first) // step)))
+    if last > LIMIT:
+        first, last = 0, LIMIT // step * step
+    said = rng.choice(STEP_WORDS[step])
+    named = min(LIMIT, last + rng.choice([0] * 9 + [1]))
+    a, b = spelled(rng, first, named)
+    if first == step and rng.random() < 0.5:
+        return counted(request(rng, choose(rng, "count by to"), b=b, s=said), first, named, step)
+    if rng.random() < 0.2:
+        a, b = spelled(rng, last, first)
+        return counted(request(rng, choose(rng, "count down by"), a=a, b=b, s=said), last, first, step)
+    return counted(request(rng, choose(rng, "count by"), a=a, b=b, s=said), first, named, step)
 
 
-def count_by(rng, first, last, step):
-    a, b = spelled(rng, first, last)
-    if step == 2 and rng.random() < 0.3:
-        return request(rng, choose(rng, "parity"), a=a, b=b, p="odd" if first % 2 else "even")
-    if first in (0, step) and rng.random() < 0.3 and first == step:
-        return request(rng, choose(rng, "count by to"), b=b, s=rng.choice(STEP_WORDS[step]))
-    return request(rng, choose(rng, "count by"), a=a, b=b, s=rng.choice(STEP_WORDS[step]))
+def parity(rng):
+    """The even or the odd numbers, between any two."""
+    odd = rng.random() < 0.5
+    slots = {"p": "odd" if odd else "even", "q": "even" if odd else "odd"}
+    title = rng.choice(["parity", "parity", "parity", "parity to", "first of"])
+    if title == "first of":
+        n = rng.randint(3, 10)
+        slots["b"], = spelled(rng, n)
+        return counted(request(rng, choose(rng, title), **slots), 2 - odd, 2 * n - odd, 2)
+    if title == "parity to":
+        first, last = 1, rng.choice([10, 10, 20, rng.randint(5, LIMIT)])
+    else:
+        first = rng.choice([0, 1, 1, 1, 2, rng.randint(0, 20)])
+        last = rng.choice([max(10, first + 4), rng.randint(first + 4, min(LIMIT, first + 20))])
+    slots["a"], slots["b"] = spelled(rng, first, last)
+    message = request(rng, choose(rng, title), **slots)
+    begin = first + ((first % 2 == 1) != odd)
+    return counted(message, begin + 2 * (title == "parity to" and begin == 0), last, 2)
+
+
+def some_from(rng):
+    """So many numbers, from one on."""
+    n, first = rng.randint(3, 10), rng.choice([1, rng.randint(2, LIMIT - 10)])
+    a, b = spelled(rng, first, n)
+    return counted(request(rng, choose(rng, "some from"), a=a, b=b), first, first + n - 1)
+
+
+def open_count(rng):
+    """Without an end: to ten, or as far as it goes."""
+    kind = rng.random()
+    if kind < 0.6:
+        return counted(request(rng, choose(rng, "bare")), 1, 10)
+    if kind < 0.8:
+        return counted(request(rng, choose(rng, "as far as it goes")), 1, LIMIT)
+    first = rng.randint(0, LIMIT - 3)
+    a, = spelled(rng, first)
+    return counted(request(rng, choose(rng, "onwards"), a=a), first, LIMIT)
+
+
+COUNTS = [(count_up, 42), (count_down, 17), (count_down_from, 10), (count_by, 15), (parity, 11), (some_from, 3),
+          (open_count, 3)]
 
 
 def neighbour(rng):
-    """The number after, before, between, or next in a row."""
+    """The number after, before, between, next in a row, or both beside one."""
     kind = rng.random()
-    if kind < 0.1:
+    if kind < 0.04:
+        return both_neighbours(rng)
+    if kind < 0.13:
         return next_in_row(rng)
-    if kind < 0.2:
+    if kind < 0.23:
         value = rng.randint(1, LIMIT - 1)
         below, above = value - 1, value + 1
         a, b = spelled(rng, below, above)
@@ -105,6 +156,14 @@ def neighbour(rng):
 
 def after(message, value):
     return message, f"{value}, {value + 1}.", f"After {value} comes {value + 1}."
+
+
+def both_neighbours(rng):
+    value = rng.randint(1, LIMIT - 1)
+    a, = spelled(rng, value)
+    message = question(rng, choose(rng, "both neighbours"), a=a)
+    answer = f"Before {value} comes {value - 1}, after {value} comes {value + 1}."
+    return message, f"{value - 1}, {value}, {value + 1}.", answer
 
 
 def next_in_row(rng):
@@ -168,8 +227,7 @@ def backwards(rng):
     """A count, and then the same the other way."""
     first = rng.choice([1, 1, rng.randint(0, LIMIT - 3)])
     last = rng.randint(first + 2, min(LIMIT, first + 15))
-    there = counted(count_up(rng, first, last), first, last, 1)
-    return [there, counted(request(rng, choose(rng, "the other way")), last, first, 1)]
+    return [count_up(rng, first, last), counted(request(rng, choose(rng, "the other way")), last, first)]
 
 
 def sum_and_on(rng):

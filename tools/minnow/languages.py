@@ -43,7 +43,7 @@ def naming(rng, name):
         return LANGUAGES[name].native
     if kind < 0.84:
         return "in " + rng.choice(LANGUAGES[name].other_names)
-    return expand(rng, WAYS, n=name)
+    return expand(rng, WAYS).format(n=name)
 
 
 def asked(rng, make, title, name, **slots):

@@ -11,11 +11,15 @@ import math
 import pathlib
 import re
 
+from invent import invented
+
 PHRASES = pathlib.Path(__file__).with_name("phrases")
 INNERMOST = re.compile(r"\[([^\[\]]*)\]")
 FRAME = re.compile(r"\$(\w+)\(([^()]*)\)")
 SLIPS = 0.1             # share of the texts with a slip; of these as many have another
 FRAMES_WEIGHT = 40      # of a pattern with a frame, as if it had so many texts
+REWORDED, SWAPPED = 0.35, 0.3   # share of the texts that are reworded; of their words that are
+TERSE = 0.08            # share of the texts that lose every other word of those that say little
 NAMES = {name.lower(): name for name in "I Fathom Minnow DeepSeek GGUF GPU CPU RAM NVMe Python Linux".split()}
 COMMANDS = "run|chat|serve|bench|plan|inspect|tokenize|logits|forge|pull|verify|quantize|help"
 NAME = re.compile(rf"(?<![`\w-])({'|'.join(NAMES)})(?![\w`-])(?! ({COMMANDS}))")
@@ -37,6 +41,18 @@ def sections(name):
 
 MANNERS = sections("manners")
 FRAMES = sections("frames")
+GROUPS = [line.split("|") for line in sections("synonyms")["alike"]]
+SYNONYMS = {word: group for group in GROUPS for word in group}
+UNIMPORTANT = sections("synonyms")["unimportant"][0].split()
+
+
+def any_of(words):
+    """Finds each of the words, the longest first, but not in an option, a command in quotes or a slot."""
+    longest_first = sorted(words, key=len, reverse=True)
+    return re.compile(rf"(?<![\w`'{{-])({'|'.join(map(re.escape, longest_first))})(?![\w`'}}-])")
+
+
+ALIKE, LITTLE = any_of(SYNONYMS), any_of(UNIMPORTANT)
 
 
 @functools.cache
@@ -54,16 +70,31 @@ def framed(rng, match):
     return choose(rng, FRAMES[match[1]]).replace("%", match[2])
 
 
-def expand(rng, pattern, **slots):
-    """One of the texts that the pattern stands for."""
+def expand(rng, pattern):
+    """One of the texts that the pattern stands for, with its slots."""
     while True:
         expanded = INNERMOST.sub(lambda m: rng.choice(m.group(1).split("|")), pattern)
         if expanded == pattern:
             expanded = FRAME.sub(lambda m: framed(rng, m), pattern)
         if expanded == pattern:
-            expanded = " ".join(expanded.split())
-            return expanded.format(**slots) if slots else expanded
+            return " ".join(expanded.split())
         pattern = expanded
+
+
+def reword(rng, text):
+    """The text with some words changed for others that mean as much here, or without those that say little."""
+    if rng.random() < REWORDED:
+        text = ALIKE.sub(lambda m: rng.choice(SYNONYMS[m[1]]) if rng.random() < SWAPPED else m[1], text)
+    if rng.random() < TERSE:
+        terse = " ".join(LITTLE.sub(lambda m: rng.choice(["", m[1]]), text).split())
+        text = terse or text
+    return text
+
+
+def written(rng, pattern, slots):
+    """One of the texts of the pattern, reworded now and then, and its slots filled."""
+    text = reword(rng, expand(rng, pattern))
+    return text.format(**slots) if slots else text
 
 
 def capital(text):
@@ -87,9 +118,10 @@ def slip(rng, text):
 
 
 def fill(rng, text):
-    """The text with a word more that says nothing."""
+    """The text with a word more that says nothing, or that nobody knows."""
     words = text.split(" ")
-    words.insert(rng.randint(0, len(words)), rng.choice(MANNERS["fillers"]))
+    more = rng.choice(MANNERS["fillers"]) if rng.random() < 0.7 else invented(rng)
+    words.insert(rng.randint(0, len(words)), more)
     return " ".join(words)
 
 
@@ -121,8 +153,12 @@ def disturb(rng, text):
 
 
 def preface(rng, text):
-    """The text behind a sentence that says nothing of it, now and then."""
-    return f"{capital(expand(rng, choose(rng, FRAMES['context'])))} {text}" if rng.random() < 0.06 else text
+    """The text behind, or before, a sentence that says nothing of it, now and then."""
+    if rng.random() < 0.08:
+        text = f"{capital(expand(rng, choose(rng, FRAMES['context'])))} {text}"
+    if rng.random() < 0.05 and text[-1:] in ".!?":
+        text = f"{text} {capital(expand(rng, choose(rng, FRAMES['aside'])))}"
+    return text
 
 
 def close(text, closing):
@@ -131,7 +167,7 @@ def close(text, closing):
 
 def request(rng, pattern, slips=True, **slots):
     """Something to do, as a person would write it. Without slips, where they would change the meaning."""
-    text = expand(rng, pattern, **slots)
+    text = written(rng, pattern, slots)
     if rng.random() < 0.4:
         text = f"{rng.choice(MANNERS['openings of requests'])} {text}"
     if rng.random() < 0.24:
@@ -144,7 +180,7 @@ def request(rng, pattern, slips=True, **slots):
 
 def question(rng, pattern, slips=True, **slots):
     """Something to know, as a person would ask it."""
-    text = expand(rng, pattern, **slots)
+    text = written(rng, pattern, slots)
     if rng.random() < 0.32:
         text = f"{rng.choice(MANNERS['openings of questions'])} {text}"
     if rng.random() < 0.08:

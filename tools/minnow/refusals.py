@@ -1,36 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything else, which Minnow declines: real topics, and invented words, as the unknown is declined."""
-from counting import WORDS
-from languages import LANGUAGES
-from phrasing import capital, choose, question, request, sections
+import counting
+from counting import LIMIT, WORDS
+from invent import invented
+from languages import COUNTRIES, LANGUAGES, PHRASES as OF_LANGUAGES
+from phrasing import choose, question, request, sections
 
 REASONING = "I cannot do this."
 ANSWER = ("I cannot do that: I am only a small demonstration model. I can count, do small sums, count to ten "
           "in many languages, and tell you about Fathom.")
 
 PHRASES = sections("refusals")
+FAR = ["count down", "countdown from", "count by", "count by to", "after", "before", "parity", "some from"]
+TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
 SLOTS = {"thing": "things", "topic": "topics", "topic2": "topics", "country": "countries", "place": "places",
          "person": "people", "work": "works", "pain": "pains", "code": "codes", "codelang": "code languages",
          "sentence": "sentences", "unknown": "unknown languages", "dish": "dishes", "big": "big",
          "verb": "verbs"}
-ONSETS = ("b br c ch cl cr d dr f fl fr g gl gr h j k kl kn l m n p pl pr qu r s sc sh sk sl sm sn sp st str "
-          "t th tr v w wh wr y z").split()
-VOWELS = "a e i o u a e i o u ai ea ee ie oa oo ou au ei io".split()
-CODAS = [""] * 3 + ("n r l s t m nd nt rk st ck ng x d p ll sh rt lf mp ve te ne ry tion ment er ing le "
-                    "ity").split()
-
-
-def syllable(rng):
-    return rng.choice(ONSETS) + rng.choice(VOWELS) + (rng.choice(CODAS) if rng.random() < 0.6 else "")
-
-
-def invented(rng):
-    """A word, or a name of two, that nobody knows."""
-    def one():
-        word = "".join(syllable(rng) for _ in range(rng.randint(1, 3)))
-        return capital(word) if rng.random() < 0.4 else word
-    return one() if rng.random() < 0.7 else one() + " " + one()
-
 
 def large_sum(rng):
     """A sum beyond the numbers that Minnow knows."""
@@ -57,6 +43,81 @@ def fillings(rng):
     return values
 
 
+def spelled(rng, value):
+    """A number below a thousand in digits or, now and then, in words."""
+    if value < 0 or rng.random() < 0.65:
+        return str(value)
+    if value <= LIMIT:
+        return WORDS[value]
+    hundreds, below = divmod(value, 100)
+    last = WORDS[below] if below <= LIMIT else f"{TENS[below // 10]}-{WORDS[below % 10]}"
+    last = last.removesuffix("-zero").removesuffix("zero")
+    return f"{WORDS[hundreds]} hundred {last}".strip() if hundreds else last
+
+
+def too_far(rng):
+    """Counts, and numbers beside others, beyond those that are known: as they are asked for within."""
+    title = rng.choice(["count up"] * 2 + ["count to"] * 2 + FAR)
+    high = rng.choice([40, 50, 60, 100, 100, 200, rng.randint(LIMIT + 2, 120), rng.randint(LIMIT + 2, 60)])
+    low = rng.choice([1, 0, rng.randint(2, LIMIT), rng.randint(LIMIT + 1, 999)])
+    if title in ("after", "before", "countdown from"):
+        low = high
+    if rng.random() < 0.1 and title in ("count up", "count down"):
+        low, high = -rng.randint(1, 20), rng.randint(0, 10)
+    low, high = min(low, high), max(low, high)
+    a, b = spelled(rng, low), spelled(rng, high)
+    if title == "count down":
+        a, b = b, a
+    p, q = rng.choice([("odd", "even"), ("even", "odd")])
+    s = rng.choice(rng.choice(list(counting.STEP_WORDS.values())))
+    return request(rng, counting.choose(rng, title), slips=False, a=a, b=b, p=p, q=q, s=s)
+
+
+def too_large(rng):
+    """Sums beyond the numbers that are known."""
+    left, right = rng.randint(LIMIT + 1, rng.choice([60, 99, 999])), rng.randint(1, rng.choice([30, 99, 99]))
+    title = rng.choice(["add", "subtract"])
+    if title == "add" and rng.random() < 0.5:
+        left, right = right, left
+    a, b = spelled(rng, left), spelled(rng, right)
+    return question(rng, counting.choose(rng, title), slips=False, a=a, b=b, **counting.people(rng))
+
+
+def ask_in(rng, title, name, **slots):
+    """What is asked of a language elsewhere, with something else in its slots."""
+    pattern = choose(rng, OF_LANGUAGES[title])
+    while "{country}" in pattern and name not in COUNTRIES:
+        pattern = choose(rng, OF_LANGUAGES[title])
+    l = rng.choice(["in {n}", "in {n}", "in the {n} language", "using {n} words"]).format(n=name)
+    return question(rng, pattern, slips=False, l=l, n=name, country=COUNTRIES.get(name), **slots)
+
+
+def foreign(rng):
+    """Languages that are not known, and of those that are, what is no number up to ten."""
+    unknown, known = rng.choice(PHRASES["unknown languages"]), rng.choice(list(LANGUAGES))
+    kind = rng.random()
+    if kind < 0.4:
+        title = rng.choice(["count", "count", "count bare", "word", "tips of", "count to", "again"])
+        d = rng.choice(WORDS[1:11])
+        return ask_in(rng, title, unknown, a=rng.choice(["1", "one"]), b=rng.choice(["10", "ten", d]), d=d)
+    if kind < 0.6:
+        last = rng.choice([20, 20, 15, 30, 100, rng.randint(11, 99)])
+        title = rng.choice(["count", "count to", "count bare", "count between"])
+        return ask_in(rng, title, known, a=rng.choice(["1", "one"]), b=spelled(rng, last))
+    if kind < 0.75:
+        return ask_in(rng, "word", known, d=spelled(rng, rng.randint(11, 100)))
+    if kind < 0.92:
+        said = rng.choice(PHRASES["nouns"]) if rng.random() < 0.7 else invented(rng)
+        return ask_in(rng, "word", known, d=rng.choice(["{}", "'{}'", '"{}"']).format(said))
+    return ask_in(rng, "meaning", known, w=rng.choice(PHRASES["foreign words"]))
+
+
+BEYOND = [(too_far, 4), (too_large, 3), (foreign, 6)]
+
+
 def refusal(rng):
+    if rng.random() < 0.33:
+        makers, weights = zip(*BEYOND)
+        return rng.choices(makers, weights)[0](rng), REASONING, ANSWER
     make = question if rng.random() < 0.5 else request
     return make(rng, choose(rng, PHRASES["patterns"]), **fillings(rng)).replace("  ", " "), REASONING, ANSWER

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Greetings, thanks, farewells, and who Minnow is."""
-from phrasing import choose, dress, expand, sections, slip
+from phrasing import choose, disturb, dress, expand, sections
 
 KINDS = sections("smalltalk")      # below the reasoning the answer, then what people say
 PLAIN = sections("plain")           # what most people say
@@ -12,6 +12,4 @@ def smalltalk(rng):
     reasoning = rng.choices(list(KINDS), WEIGHTS)[0]
     answer, *patterns = KINDS[reasoning]
     text = expand(rng, choose(rng, PLAIN[reasoning] if rng.random() < 0.3 else patterns))
-    if rng.random() < 0.06:
-        text = slip(rng, text)
-    return dress(rng, text, "." if reasoning in STATEMENTS else "?"), reasoning, answer
+    return dress(rng, disturb(rng, text), "." if reasoning in STATEMENTS else "?"), reasoning, answer
