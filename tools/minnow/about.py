@@ -4,6 +4,7 @@ from phrasing import choose, question, sections
 
 FACTS = sections("facts")      # below each subject the answer, then ways to ask
 QUESTIONS = sections("questions")
+REASONING = "I do not know this one."
 UNKNOWN = "I do not know that one. `fathom help` lists the commands, and `fathom help COMMAND` explains one."
 USUAL = ["what Fathom is", "Minnow", "the commands", "fathom plan", "the models it runs", "the size of R1",
          "the GPU"]
@@ -11,14 +12,17 @@ LETTERS = "bcdfglmnprstvz", "aeiou"
 
 
 def unknown(rng):
-    """Commands and options that do not exist."""
+    """Commands and options that do not exist, and what else is not known of Fathom."""
+    if rng.random() < 0.5:
+        return question(rng, choose(rng, QUESTIONS["unknown facts"])), REASONING, UNKNOWN
     name = "".join(rng.choice(LETTERS[i % 2]) for i in range(rng.randint(4, 8)))
-    message = question(rng, rng.choice(QUESTIONS["unknown"]), slips=False, x=name)
-    return message, "I do not know this one.", UNKNOWN
+    if rng.random() < 0.6:
+        name = rng.choice(QUESTIONS["unknown words"])
+    return question(rng, choose(rng, QUESTIONS["unknown"]), slips=False, x=name), REASONING, UNKNOWN
 
 
 def fact(rng):
-    if rng.random() < 0.02:
+    if rng.random() < 0.06:
         return unknown(rng)
     subject = rng.choice(USUAL if rng.random() < 0.15 else list(FACTS))
     answer, *patterns = FACTS[subject]

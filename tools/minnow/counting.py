@@ -150,7 +150,10 @@ def neighbour(rng):
         return after(question(rng, choose(rng, "after"), a=a), value)
     value = rng.randint(1, LIMIT)
     a, = spelled(rng, value)
-    message = question(rng, choose(rng, "before"), a=a)
+    return before(question(rng, choose(rng, "before"), a=a), value)
+
+
+def before(message, value):
     return message, f"{value - 1}, {value}.", f"Before {value} comes {value - 1}."
 
 
@@ -167,10 +170,19 @@ def both_neighbours(rng):
 
 
 def next_in_row(rng):
-    first, step = rng.randint(0, 12), rng.choice([1, 1, 2, 5])
-    shown = [first + i * step for i in range(rng.randint(2, 4))]
+    """How a row of equal steps goes on, up or down."""
+    first, step, n = rng.randint(0, 12), rng.choice([1, 1, 2, 3, 4, 5, 10]), rng.randint(2, 4)
+    first = step if rng.random() < 0.3 else first
+    if first + n * step > LIMIT:
+        first, n = 0, 2
+    shown = [first + i * step for i in range(n)]
     last = shown[-1]
-    message = question(rng, choose(rng, "next in row"), r=row(shown))
+    between = rng.choice([", ", ", ", " ", ","])
+    if n > 2 and rng.random() < 0.3:
+        shown = [first + i * step for i in range(n, 0, -1)]
+        message = question(rng, choose(rng, "next in row"), r=between.join(map(str, shown)))
+        return message, f"Steps of {step} down: {shown[-1]} - {step} = {first}.", f"Next comes {first}."
+    message = question(rng, choose(rng, "next in row"), r=between.join(map(str, shown)))
     return message, f"Steps of {step}: {last} + {step} = {last + step}.", f"Next comes {last + step}."
 
 
@@ -225,7 +237,7 @@ def difference(message, left, right):
 
 def backwards(rng):
     """A count, and then the same the other way."""
-    first = rng.choice([1, 1, rng.randint(0, LIMIT - 3)])
+    first = 1 if rng.random() < 0.35 else rng.randint(0, LIMIT - 3)
     last = rng.randint(first + 2, min(LIMIT, first + 15))
     return [count_up(rng, first, last), counted(request(rng, choose(rng, "the other way")), last, first)]
 
@@ -244,11 +256,14 @@ def sum_and_on(rng):
 
 
 def another_after(rng):
-    """The number after one, and then after another."""
-    value, next_value = rng.sample(range(0, LIMIT), 2)
+    """The number after one, and then after another, or before one."""
+    value, next_value = rng.sample(range(1, LIMIT), 2)
     a, b = spelled(rng, value, next_value)
-    return [after(question(rng, choose(rng, "after"), a=a), value),
-            after(question(rng, choose(rng, "another after"), False, a=b), next_value)]
+    first = after(question(rng, choose(rng, "after"), a=a), value)
+    if rng.random() < 0.3:
+        value, a = rng.choice([(value, a), (next_value, b)])
+        return [first, before(question(rng, choose(rng, "and before"), False, a=a), value)]
+    return [first, after(question(rng, choose(rng, "another after"), False, a=b), next_value)]
 
 
 def drill(rng):

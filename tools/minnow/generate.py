@@ -15,10 +15,10 @@ import languages
 import refusals
 import smalltalk
 
-ABILITIES = [(counting.count, 14), (counting.neighbour, 8), (counting.neighbours, 1), (counting.add, 8),
+ABILITIES = [(counting.count, 16), (counting.neighbour, 8), (counting.neighbours, 1), (counting.add, 8),
              (counting.subtract, 10), (counting.drill, 1), (languages.count, 8), (languages.word, 6),
              (languages.words, 1), (languages.meaning, 3), (languages.tips_of, 2.5),
-             (languages.tips_of_nothing, 0.5), (about.fact, 42), (smalltalk.smalltalk, 20),
+             (languages.tips_of_nothing, 0.5), (about.fact, 44), (smalltalk.smalltalk, 20),
              (refusals.refusal, 22)]
 IN_TWO = [counting.backwards, counting.sum_and_on, counting.another_after, languages.backwards]
 MAKERS, WEIGHTS = zip(*ABILITIES)
@@ -56,11 +56,11 @@ def conversation(rng):
     wanted = rng.choices([1, 2, 3, 4, 5], [52, 27, 12, 7, 2])[0]
     while len(turns) < wanted:
         kind = rng.random()
-        if kind < 0.08:
+        if kind < 0.07:
             turns += counted_and_tips(rng)
-        elif kind < 0.10:
+        elif kind < 0.09:
             turns += [turn(*made) for made in languages.word_in_two(rng)]
-        elif kind < 0.14:
+        elif kind < 0.16:
             turns += [turn(*made) for made in rng.choice(IN_TWO)(rng)]
         else:
             turns.append(turn(*rng.choices(MAKERS, WEIGHTS)[0](rng)))

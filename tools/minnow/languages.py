@@ -18,11 +18,16 @@ LANGUAGES = {name: Language(words.split(), tips, native, others)
              for name, (words, tips, native, *others) in sections("tongues").items()}
 COMMON = list(LANGUAGES)[:15]
 PHRASES = sections("languages")
+NATIVE = sections("native")
 COUNTRIES = {"French": "France", "German": "Germany", "Spanish": "Spain", "Italian": "Italy",
              "Portuguese": "Portugal", "Dutch": "the Netherlands", "Swedish": "Sweden", "Danish": "Denmark",
              "Norwegian": "Norway", "Finnish": "Finland", "Polish": "Poland", "Turkish": "Turkey",
              "Latin": "ancient Rome", "English": "England", "Czech": "Prague", "Romanian": "Romania",
              "Hungarian": "Hungary", "Welsh": "Wales"}
+FOLK = {"French": "Frenchman", "German": "German", "Spanish": "Spaniard", "Italian": "Italian", "Dutch": "Dutchman",
+        "Portuguese": "Brazilian", "Swedish": "Swede", "Danish": "Dane", "Norwegian": "Norwegian", "Finnish": "Finn",
+        "Polish": "Pole", "Turkish": "Turk", "Latin": "Roman", "English": "Briton", "Czech": "Czech",
+        "Romanian": "Romanian", "Catalan": "Catalan", "Hungarian": "Hungarian", "Welsh": "Welshman"}
 WAYS = ("[using {n}|the {n} way|with {n} words|({n})|in {n} words|, in {n}|using {n} words|in {n} only|"
         "speaking {n}|as in {n}|in {n}, not in English]")
 NO_LANGUAGE = "No language yet."
@@ -31,7 +36,7 @@ NO_LANGUAGE = "No language yet."
 def pick(rng):
     if rng.random() < 0.1:
         return "French"
-    return rng.choice(COMMON if rng.random() < 0.85 else list(LANGUAGES))
+    return rng.choice(COMMON if rng.random() < 0.5 else list(LANGUAGES))
 
 
 def naming(rng, name):
@@ -46,13 +51,18 @@ def naming(rng, name):
     return expand(rng, WAYS).format(n=name)
 
 
+def pattern_for(rng, title, name):
+    """A pattern that speaks of people or of their country only where the language has them."""
+    while True:
+        pattern = choose(rng, PHRASES[title])
+        if ("{country}" not in pattern or name in COUNTRIES) and ("{folk}" not in pattern or name in FOLK):
+            return pattern
+
+
 def asked(rng, make, title, name, **slots):
     written = name if rng.random() < 0.8 else name.lower()
-    pattern = choose(rng, PHRASES[title])
-    while "{country}" in pattern and name not in COUNTRIES:
-        pattern = choose(rng, PHRASES[title])
-    text = make(rng, pattern, slips=rng.random() < 0.5, l=naming(rng, name), n=written,
-                country=COUNTRIES.get(name), **slots)
+    text = make(rng, pattern_for(rng, title, name), slips=rng.random() < 0.5, l=naming(rng, name), n=written,
+                country=COUNTRIES.get(name), folk=FOLK.get(name), **slots)
     return text.replace(" ,", ",")
 
 
@@ -65,7 +75,10 @@ def count(rng, name=None):
     """(message, reasoning, answer) for a count in a language."""
     name = name or pick(rng)
     kind = rng.random()
-    if kind < 0.12:
+    if kind < 0.03 and name in NATIVE:
+        message = request(rng, rng.choice(NATIVE[name]))
+        return message, f"{name}, 1 to 10.", ", ".join(LANGUAGES[name].words) + "."
+    if kind < 0.14:
         return count_down(rng, name)
     first, last = 1, 10
     title = "count bare" if kind < 0.26 else "count"
@@ -147,14 +160,15 @@ def words(rng):
 
 
 def meaning(rng):
-    """The number that a word of a language means."""
+    """The number that a word of a language means. The language is named, unless no other has the word."""
     name = pick(rng)
     value = rng.randint(1, 10)
     found = LANGUAGES[name].words[value - 1]
-    named = [name, LANGUAGES[name].native, *LANGUAGES[name].other_names]
+    bare = rng.random() < 0.25 and sum(found in language.words for language in LANGUAGES.values()) == 1
+    named = [name, LANGUAGES[name].native, *LANGUAGES[name].other_names, FOLK.get(name, name)]
     while True:
-        message = asked(rng, question, "meaning", name, w=quoted(rng, found, 0.4))
-        if any(n.lower() in message.lower() for n in named):
+        message = asked(rng, question, "meaning bare" if bare else "meaning", name, w=quoted(rng, found, 0.4))
+        if bare or any(n.lower() in message.lower() for n in named):
             return message, f"{name}: {found} is {value}.", f"{capital(found)} is {name} for {WORDS[value]}."
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Everything else, which Minnow declines: real topics, and invented words, as the unknown is declined."""
 import counting
+import languages
 from counting import LIMIT, WORDS
 from invent import invented
-from languages import COUNTRIES, LANGUAGES, PHRASES as OF_LANGUAGES
+from languages import LANGUAGES
 from phrasing import choose, question, request, sections
 
 REASONING = "I cannot do this."
@@ -85,11 +86,9 @@ def too_large(rng):
 
 def ask_in(rng, title, name, **slots):
     """What is asked of a language elsewhere, with something else in its slots."""
-    pattern = choose(rng, OF_LANGUAGES[title])
-    while "{country}" in pattern and name not in COUNTRIES:
-        pattern = choose(rng, OF_LANGUAGES[title])
     l = rng.choice(["in {n}", "in {n}", "in the {n} language", "using {n} words"]).format(n=name)
-    return question(rng, pattern, slips=False, l=l, n=name, country=COUNTRIES.get(name), **slots)
+    return question(rng, languages.pattern_for(rng, title, name), slips=False, l=l, n=name,
+                    country=languages.COUNTRIES.get(name), folk=languages.FOLK.get(name), **slots)
 
 
 def foreign(rng):
