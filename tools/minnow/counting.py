@@ -109,10 +109,11 @@ def parity(rng):
 
 
 def some_from(rng):
-    """So many numbers, from one on."""
+    """So many numbers, from one on or after it."""
     n, first = rng.randint(3, 10), rng.choice([1, rng.randint(2, LIMIT - 10)])
+    title, after = rng.choice([("some from", 0), ("some after", 1)])
     a, b = spelled(rng, first, n)
-    return counted(request(rng, choose(rng, "some from"), a=a, b=b), first, first + n - 1)
+    return counted(request(rng, choose(rng, title), a=a, b=b), first + after, first + after + n - 1)
 
 
 def open_count(rng):
@@ -127,7 +128,7 @@ def open_count(rng):
     return counted(request(rng, choose(rng, "onwards"), a=a), first, LIMIT)
 
 
-COUNTS = [(count_up, 42), (count_down, 17), (count_down_from, 10), (count_by, 15), (parity, 11), (some_from, 3),
+COUNTS = [(count_up, 42), (count_down, 17), (count_down_from, 10), (count_by, 15), (parity, 11), (some_from, 4),
           (open_count, 3)]
 
 
