@@ -7,7 +7,8 @@ WORDS = ("zero one two three four five six seven eight nine ten eleven twelve th
          "sixteen seventeen eighteen nineteen twenty").split()
 WORDS += ["twenty-" + WORDS[i] for i in range(1, 10)] + ["thirty"]
 STEP_WORDS = {2: ["twos", "2", "two", "2s", "2's"], 3: ["threes", "3", "three", "3s"],
-              4: ["fours", "4", "four"], 5: ["fives", "5", "five", "5s", "5's"], 10: ["tens", "10", "ten", "10s"]}
+              4: ["fours", "4", "four"], 5: ["fives", "5", "five", "5s", "5's"],
+              10: ["tens", "10", "ten", "10s"]}
 USUAL_COUNTS = [(1, 10), (1, 5), (0, 10), (1, 20), (10, 20), (1, 3), (5, 15), (20, 30)]
 LIMIT = 30
 PHRASES = sections("counting")
@@ -35,7 +36,7 @@ def count(rng):
 
 
 def counted(message, first, last, step=1):
-    """What is said of the numbers from the first to the last, both included, down where the last is smaller."""
+    """What is said of the numbers from the first to the last, both included; down, if the last is less."""
     direction = "up" if last > first else "down"
     steps = "one at a time" if step == 1 else f"in steps of {step}"
     numbers = range(first, last + 1, step) if last > first else range(first, last - 1, -step)
@@ -128,8 +129,8 @@ def open_count(rng):
     return counted(request(rng, choose(rng, "onwards"), a=a), first, LIMIT)
 
 
-COUNTS = [(count_up, 42), (count_down, 17), (count_down_from, 10), (count_by, 15), (parity, 11), (some_from, 4),
-          (open_count, 3)]
+COUNTS = [(count_up, 42), (count_down, 17), (count_down_from, 10), (count_by, 15), (parity, 11),
+          (some_from, 4), (open_count, 3)]
 
 
 def neighbour(rng):

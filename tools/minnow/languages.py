@@ -24,10 +24,11 @@ COUNTRIES = {"French": "France", "German": "Germany", "Spanish": "Spain", "Itali
              "Norwegian": "Norway", "Finnish": "Finland", "Polish": "Poland", "Turkish": "Turkey",
              "Latin": "ancient Rome", "English": "England", "Czech": "Prague", "Romanian": "Romania",
              "Hungarian": "Hungary", "Welsh": "Wales"}
-FOLK = {"French": "Frenchman", "German": "German", "Spanish": "Spaniard", "Italian": "Italian", "Dutch": "Dutchman",
-        "Portuguese": "Brazilian", "Swedish": "Swede", "Danish": "Dane", "Norwegian": "Norwegian", "Finnish": "Finn",
-        "Polish": "Pole", "Turkish": "Turk", "Latin": "Roman", "English": "Briton", "Czech": "Czech",
-        "Romanian": "Romanian", "Catalan": "Catalan", "Hungarian": "Hungarian", "Welsh": "Welshman"}
+FOLK = {"French": "Frenchman", "German": "German", "Spanish": "Spaniard", "Italian": "Italian",
+        "Portuguese": "Brazilian", "Dutch": "Dutchman", "Swedish": "Swede", "Danish": "Dane",
+        "Norwegian": "Norwegian", "Finnish": "Finn", "Polish": "Pole", "Turkish": "Turk", "Latin": "Roman",
+        "English": "Briton", "Czech": "Czech", "Romanian": "Romanian", "Catalan": "Catalan",
+        "Hungarian": "Hungarian", "Welsh": "Welshman"}
 WAYS = ("[using {n}|the {n} way|with {n} words|({n})|in {n} words|, in {n}|using {n} words|in {n} only|"
         "speaking {n}|as in {n}|in {n}, not in English]")
 NO_LANGUAGE = "No language yet."

@@ -82,7 +82,7 @@ def expand(rng, pattern):
 
 
 def reword(rng, text):
-    """The text with some words changed for others that mean as much here, or without those that say little."""
+    """The text with some words changed for others that mean as much, or without those that say little."""
     if rng.random() < REWORDED:
         text = ALIKE.sub(lambda m: rng.choice(SYNONYMS[m[1]]) if rng.random() < SWAPPED else m[1], text)
     if rng.random() < TERSE:
