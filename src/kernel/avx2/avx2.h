@@ -5,12 +5,16 @@
 
 #include "kernel/levels.h"
 
+struct panel_format; /* panel.h */
+
 #define AVX2_PRODUCT(NAME, name) product_fn avx2_product_##name;
 EACH_FLOAT_FORMAT(AVX2_PRODUCT)
 EACH_QUANTIZED_FORMAT(AVX2_PRODUCT)
 #undef AVX2_PRODUCT
 
-#define AVX2_PANEL_PRODUCT(NAME, name) product_fn avx2_panel_product_##name;
+#define AVX2_PANEL_PRODUCT(NAME, name)                  \
+    extern const struct panel_format avx2_panel_##name; \
+    product_fn avx2_panel_product_##name;
 EACH_QUANTIZED_FORMAT(AVX2_PANEL_PRODUCT)
 #undef AVX2_PANEL_PRODUCT
 

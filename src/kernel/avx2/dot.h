@@ -78,6 +78,12 @@ INLINE void load_inputs(struct family f, const struct activation *x, size_t colu
                 _mm256_maddubs_epi16(_mm256_set1_epi8((char)f.offset), _mm256_loadu_si256(to->values + v));
 }
 
+/* The scale of each half of vector v, in all its words. */
+INLINE __m256i scales_of_vector(const struct weights *w, int v)
+{
+    return _mm256_shuffle_epi8(w->scales, _mm256_set1_epi16((short)((2 * v + 1) << 8 | 2 * v)));
+}
+
 /* Vector v of a span: the integer sums of its products, eight lanes. */
 INLINE __m256i dot_vector(struct family f, const struct weights *w, const struct inputs *x, int v)
 {
@@ -92,8 +98,7 @@ INLINE __m256i dot_vector(struct family f, const struct weights *w, const struct
         pairs = _mm256_sub_epi16(pairs, x->start[v]);
     if (f.small)
         return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
-    __m256i place = _mm256_set1_epi16((short)((2 * v + 1) << 8 | 2 * v)); /* the v-th scale of each half */
-    return _mm256_madd_epi16(pairs, _mm256_shuffle_epi8(w->scales, place));
+    return _mm256_madd_epi16(pairs, scales_of_vector(w, v));
 }
 
 INLINE void add_span(struct family f, const struct weights *w, const struct inputs *x, struct lanes *to)

@@ -2,68 +2,99 @@
 /* panel.h - products with many tokens: sixteen rows at a time, a row a lane.
  *
  * A panel is a stretch of columns of sixteen rows, unpacked by the functions that dot.h takes and
- * transposed: a vector has the codes of four columns of eight rows. VPMADDUBSW with four activations of a
- * token, broadcast, sums them in pairs to 16 bits for all rows at once, and nothing is left to be added
- * across lanes.
+ * transposed: a vector has the codes of four columns of eight rows. Multiplied with four activations of a
+ * token, broadcast, it adds to the sums of all rows at once, and nothing is left to be added across lanes.
  *
- * Sums of 16 bits are exact because they hold the products of few columns, by the largest size of a value
- * (code less offset): 8 columns up to 32 (8 x 32 x 127 < 2^15: every format but those named here), 4 up to
- * 64 (IQ2: 43, IQ3_XXS: 62), 2 up to 128 (Q8_0, IQ4). They begin with -offset times the activations and
- * may wrap around on the way; the only operation that saturates instead, VPMADDUBSW, gets codes up to 128 and
- * stays below 2 x 128 x 127. A group's scale is multiplied in integers, as in dot.h. */
+ * panel_walk.c goes over rows, columns and tokens for every format alike. What depends on the instructions
+ * that multiply is a `struct panel_level`: panel.c has that of AVX2, vnni_panel.c that of AVX-VNNI. */
 #ifndef FATHOM_KERNEL_AVX2_PANEL_H
 #define FATHOM_KERNEL_AVX2_PANEL_H
 
 #include "kernel/avx2/dot.h"
+#include "kernel/place.h"
 
 #define LANES       8 /* rows of a vector */
 #define PANEL_ROWS  16
+#define PARTS       (PANEL_ROWS / LANES)
 #define PANEL_SPANS 4 /* of 256 columns: 16 KB of codes stay in the first-level cache while tokens pass */
+#define MOST_TOKENS 6 /* that share a panel's loads */
 
 #define PANEL_BLOCKS (PANEL_SPANS * BLOCK_SUPER / BLOCK_SMALL) /* of 32 columns */
 
 struct panel {
     _Alignas(32) uint8_t codes[PANEL_BLOCKS * 8][PANEL_ROWS][4]; /* [four columns][row][column] */
-    int16_t scales[PANEL_BLOCKS * 2][PANEL_ROWS][2];             /* [16 columns][row]: twice the same */
-    float factors[PANEL_BLOCKS][PANEL_ROWS];    /* [32 columns][row]: what multiplies those scales */
+    int16_t scales[PANEL_BLOCKS * 2][PANEL_ROWS][2]; /* [16 columns][row]: twice the same; avx2 alone */
+    /* avx2: [32 columns][row], what multiplies those scales; avxvnni: [as the format has scales][row] */
+    float factors[PANEL_BLOCKS * 2][PANEL_ROWS];
     float minima[PANEL_BLOCKS * 2][PANEL_ROWS]; /* [as the format has them][row]: what is added */
 };
 
-/* LANES rows of the panel from row `row` on: n_blocks blocks of 32 columns. */
-typedef void fill_fn(const uint8_t *const rows[LANES], size_t n_blocks, struct panel *panel, size_t row);
+/* A token beside a panel. */
+struct token {
+    const int8_t *values;             /* [n_columns] */
+    const float *scales;              /* [n_columns / 32] */
+    int32_t starts[PANEL_BLOCKS * 8]; /* what sums of products begin with, as the level has them */
+    float sums[PANEL_BLOCKS * 2];     /* scale times values of as many columns as share a minimum */
+    float *out;                       /* [PANEL_ROWS] */
+};
 
-void avx2_put_rows(struct family family, const struct weights rows[LANES], struct panel *panel, size_t block,
-                   size_t row);
-void avx2_multiply_panels(struct family family, fill_fn *fill, const struct product *product);
+/* A block of LANES rows each, `at` bytes into the rows, unpacked. */
+typedef void unpack_rows_fn(const uint8_t *const rows[LANES], size_t at, struct weights to[LANES]);
 
-INLINE void fill_rows(struct family f, const uint8_t *const rows[LANES], size_t n_blocks, struct panel *panel,
-                      size_t row)
+/* out += panel times each token, a number that the function is made for; where column is 0, out = that. */
+typedef void multiply_fn(const struct panel *panel, const struct token *tokens, const struct place *place);
+
+/* What a set of instructions does its own way. */
+struct panel_level {
+    /* a block of LANES rows to the panel, from its row `row` and its 32 columns `block` on */
+    void (*put_rows)(const struct family *family, const struct weights rows[LANES], struct panel *panel,
+                     size_t block, size_t row);
+    /* `starts` of n_blocks blocks of 32 columns, from values and the sums of 16 of them */
+    void (*put_starts)(const struct family *family, const int16_t *sums, size_t n_blocks, struct token *to);
+    multiply_fn *const *(*functions_for)(const struct family *family); /* [n_tokens]: of 1 token, 2 ... */
+    size_t n_tokens;                                                   /* at most MOST_TOKENS */
+};
+
+/* A format, as panels take it. */
+struct panel_format {
+    struct family family;
+    unpack_rows_fn *unpack_rows;
+};
+
+/* The product of the table, any number of tokens. */
+void avx2_walk_panels(const struct panel_format *format, const struct panel_level *level,
+                      const struct product *product);
+void avx2_panel_product(const struct panel_format *format, const struct product *product);
+
+/* The first n - first of eight lanes. */
+INLINE __m256i lanes_below(size_t n, size_t first)
 {
-    size_t at = 0;
-    for (size_t block = 0; block < n_blocks; block += (size_t)n_vectors(f)) {
-        struct weights unpacked[LANES];
-        for (size_t r = 0; r < LANES; r++)
-            f.unpack(rows[r] + at, &unpacked[r]);
-        avx2_put_rows(f, unpacked, panel, block, row);
-        at += f.span_bytes;
-    }
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(n > first ? (int)(n - first) : 0), lanes);
 }
 
-/* The table's entries of a format: for few tokens and for many. */
-#define PRODUCTS(name, ...)                                                                         \
-    void avx2_product_##name(const struct product *p)                                               \
-    {                                                                                               \
-        multiply((struct family){unpack_##name, __VA_ARGS__}, p);                                   \
-    }                                                                                               \
-    static void fill_##name(const uint8_t *const rows[LANES], size_t n_blocks, struct panel *panel, \
-                            size_t row)                                                             \
-    {                                                                                               \
-        const struct family f = {unpack_##name, __VA_ARGS__};                                       \
-        fill_rows(f, rows, n_blocks, panel, row);                                                   \
-    }                                                                                               \
-    void avx2_panel_product_##name(const struct product *p)                                         \
-    {                                                                                               \
-        avx2_multiply_panels((struct family){unpack_##name, __VA_ARGS__}, fill_##name, p);          \
+/* A multiply_fn of N tokens, over the multiply_tokens() and the struct kind of the file. */
+#define MULTIPLY(name, N, ...)                                                                               \
+    static void name##_##N(const struct panel *panel, const struct token *tokens, const struct place *place) \
+    {                                                                                                        \
+        multiply_tokens((struct kind){.n_tokens = N, __VA_ARGS__}, panel, tokens, place);                    \
+    }
+
+/* The table's entries of a format, for few tokens and for many, and the format for other levels' panels. */
+#define PRODUCTS(name, ...)                                                                               \
+    void avx2_product_##name(const struct product *p)                                                     \
+    {                                                                                                     \
+        multiply((struct family){unpack_##name, __VA_ARGS__}, p);                                         \
+    }                                                                                                     \
+    static void unpack_rows_##name(const uint8_t *const rows[LANES], size_t at, struct weights to[LANES]) \
+    {                                                                                                     \
+        for (size_t r = 0; r < LANES; r++)                                                                \
+            unpack_##name(rows[r] + at, &to[r]);                                                          \
+    }                                                                                                     \
+    const struct panel_format avx2_panel_##name = {{unpack_##name, __VA_ARGS__}, unpack_rows_##name};     \
+    void avx2_panel_product_##name(const struct product *p)                                               \
+    {                                                                                                     \
+        avx2_panel_product(&avx2_panel_##name, p);                                                        \
     }
 
 #endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* panel_put.h - rows to lanes: what the levels' put_rows functions are made of. */
+#ifndef FATHOM_KERNEL_AVX2_PANEL_PUT_H
+#define FATHOM_KERNEL_AVX2_PANEL_PUT_H
+
+#include "kernel/avx2/panel.h"
+
+/* Lane j of vector i becomes lane i of vector j. */
+INLINE void transpose(__m256i v[LANES])
+{
+    __m256i w[LANES];
+    UNROLL
+    for (int i = 0; i < 8; i += 2) {
+        w[i] = _mm256_unpacklo_epi32(v[i], v[i + 1]);
+        w[i + 1] = _mm256_unpackhi_epi32(v[i], v[i + 1]);
+    }
+    UNROLL
+    for (int i = 0; i < 8; i += 4) { /* lanes of rows i to i + 3, columns j and j + 4 */
+        v[i] = _mm256_unpacklo_epi64(w[i], w[i + 2]);
+        v[i + 1] = _mm256_unpackhi_epi64(w[i], w[i + 2]);
+        v[i + 2] = _mm256_unpacklo_epi64(w[i + 1], w[i + 3]);
+        v[i + 3] = _mm256_unpackhi_epi64(w[i + 1], w[i + 3]);
+    }
+    UNROLL
+    for (int j = 0; j < 4; j++) {
+        w[j] = _mm256_permute2x128_si256(v[j], v[4 + j], 0x20);
+        w[4 + j] = _mm256_permute2x128_si256(v[j], v[4 + j], 0x31);
+    }
+    UNROLL
+    for (int i = 0; i < 8; i++)
+        v[i] = w[i];
+}
+
+INLINE void store(void *to, __m256i v)
+{
+    _mm256_store_si256((__m256i *)to, v);
+}
+
+/* 32 columns of LANES rows. */
+INLINE void put_codes(__m256i codes[LANES], uint8_t (*to)[PANEL_ROWS][4], size_t row)
+{
+    transpose(codes);
+    UNROLL
+    for (size_t i = 0; i < LANES; i++)
+        store(to[i][row], codes[i]);
+}
+
+INLINE __m256 scales_of(const struct weights rows[LANES])
+{
+    return _mm256_setr_ps(rows[0].scale, rows[1].scale, rows[2].scale, rows[3].scale, rows[4].scale,
+                          rows[5].scale, rows[6].scale, rows[7].scale);
+}
+
+INLINE __m256 minima_of(const struct weights rows[LANES])
+{
+    return _mm256_setr_ps(rows[0].minimum, rows[1].minimum, rows[2].minimum, rows[3].minimum, rows[4].minimum,
+                          rows[5].minimum, rows[6].minimum, rows[7].minimum);
+}
+
+/* Eight integers of each row times the row's factor: the i-th of all to to[i * stride]. */
+INLINE void put_floats(__m256i numbers[LANES], __m256 factors, float (*to)[PANEL_ROWS], size_t stride,
+                       size_t row)
+{
+    transpose(numbers);
+    UNROLL
+    for (size_t i = 0; i < LANES; i++)
+        _mm256_store_ps(to[i * stride] + row, _mm256_mul_ps(_mm256_cvtepi32_ps(numbers[i]), factors));
+}
+
+/* Eight of sixteen int16. */
+INLINE __m256i half_of(__m256i numbers, size_t half)
+{
+    return _mm256_cvtepi16_epi32(half == 0 ? _mm256_castsi256_si128(numbers)
+                                           : _mm256_extracti128_si256(numbers, 1));
+}
+
+INLINE void put_minima(const struct family *f, const struct weights rows[LANES], struct panel *panel,
+                       size_t block, size_t row)
+{
+    const __m256 factors = minima_of(rows);
+    __m256i v[LANES];
+    if (f->small) {
+        _mm256_store_ps(panel->minima[block] + row, factors);
+        return;
+    }
+    if (f->minimum == 32) { /* of 16 columns, twice each */
+        UNROLL
+        for (size_t r = 0; r < LANES; r++)
+            v[r] = _mm256_srai_epi32(rows[r].minima, 16);
+        put_floats(v, factors, panel->minima + block, 1, row);
+        return;
+    }
+    UNROLL
+    for (size_t half = 0; half < 2; half++) {
+        UNROLL
+        for (size_t r = 0; r < LANES; r++)
+            v[r] = half_of(rows[r].minima, half);
+        put_floats(v, factors, panel->minima + 2 * block + 8 * half, 1, row);
+    }
+}
+
+#endif
