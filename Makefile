@@ -74,6 +74,7 @@ HARDENING += $(if $(sanitized),,$(if $(optimised),-U_FORTIFY_SOURCE -D_FORTIFY_S
 machine    := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 baseline   := $(if $(filter x86_64,$(machine)),-march=x86-64)
 isa_avx2   := -mavx2 -mfma -mf16c -mbmi2
+isa_vnni   := $(isa_avx2) -mavxvnni
 isa_avx512 := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
 isa_vbmi   := $(isa_avx512) -mavx512vbmi -mgfni
 isa_amx    := $(isa_vbmi) -mamx-tile -mamx-int8
@@ -84,7 +85,7 @@ LINK  = $(CC) $(FLAGS) $(CFLAGS) -Wl,-z,relro,-z,now $(LDFLAGS)
 LIBS  = $(LIBRARY_LIBS) -lm -pthread
 
 # Objects follow a file that holds the flags, so other flags in the same folder build everything again.
-settings = $(CC) $(FLAGS) $(CFLAGS) $(isa_amx) $(KERNEL_CFLAGS)
+settings = $(CC) $(FLAGS) $(CFLAGS) $(isa_vnni) $(isa_amx) $(KERNEL_CFLAGS)
 ifneq ($(needs),)
 ifneq ($(file <$(BUILD)/flags),$(settings))
 $(shell mkdir -p $(BUILD))
@@ -109,6 +110,7 @@ SOURCES += $(wildcard tests/*.c tests/*/*.c bench/*.c)
 # Flags of their own for what is made of some sources: objects, and what mk/check.mk makes of them.
 made = $(patsubst %,%/$(1)%,$(BUILD) $(BUILD)/headers $(BUILD)/tidy)
 $(call made,src/kernel/avx2/): private OWN := $(isa_avx2) $(KERNEL_CFLAGS)
+$(call made,src/kernel/avx2/vnni_): private OWN := $(isa_vnni) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/): private OWN := $(isa_avx512) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/vbmi_): private OWN := $(isa_vbmi) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/amx_): private OWN := $(isa_amx) $(KERNEL_CFLAGS)

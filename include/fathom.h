@@ -218,8 +218,8 @@ enum fathom_load {
 
 struct fathom_model_options { /* zeroed: all defaults */
     uint32_t n_threads;       /* 0: one a physical core, within the CPU quota */
-    const char *isa;          /* "generic", "avx2", "avx512", "avx512vbmi", "amx"; NULL: the best */
-    bool exact;               /* float activations on decoded weights, float32 cache: slow, for comparison */
+    const char *isa; /* "generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "amx"; NULL: the best */
+    bool exact;      /* float activations on decoded weights, float32 cache: slow, for comparison */
     enum fathom_attention
         attention;         /* AUTO: by the number of the session's own rows in a step; exact: absorbed */
     uint32_t chunk_tokens; /* rows of one step at most; 0: chosen, 512 to 2048 */

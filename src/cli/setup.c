@@ -91,8 +91,13 @@ static const struct option_choice attentions[] = {
 };
 
 static const struct option_choice isas[] = {
-    {"generic", 1 + ISA_GENERIC},        {"avx2", 1 + ISA_AVX2}, {"avx512", 1 + ISA_AVX512},
-    {"avx512vbmi", 1 + ISA_AVX512_VBMI}, {"amx", 1 + ISA_AMX},   {0},
+    {"generic", 1 + ISA_GENERIC},
+    {"avx2", 1 + ISA_AVX2},
+    {"avxvnni", 1 + ISA_AVX_VNNI},
+    {"avx512", 1 + ISA_AVX512},
+    {"avx512vbmi", 1 + ISA_AVX512_VBMI},
+    {"amx", 1 + ISA_AMX},
+    {0},
 };
 
 static const struct option_choice loads[] = {{"auto", FATHOM_LOAD_AUTO},

@@ -30,6 +30,7 @@ struct level {
 static const struct level levels[ISA_COUNT] = {
     [ISA_GENERIC] = {"generic", "nothing", generic_fill},
     [ISA_AVX2] = {"avx2", "AVX2, FMA, F16C and BMI2", X86_FILL(avx2_fill)},
+    [ISA_AVX_VNNI] = {"avxvnni", "AVX-VNNI", X86_FILL(avxvnni_fill)},
     [ISA_AVX512] = {"avx512", "AVX-512 F, BW, DQ, VL and VNNI", X86_FILL(avx512_fill)},
     [ISA_AVX512_VBMI] = {"avx512vbmi", "AVX-512 VBMI and GFNI", X86_FILL(avx512_vbmi_fill)},
     [ISA_AMX] = {"amx", "AMX INT8, or the system's leave to use it", X86_FILL(amx_fill)},
@@ -59,6 +60,15 @@ static bool processor_has_f16c(void)
     return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
 }
 
+/* Of EAX, leaf 7's subleaf 1. Its registers are those of AVX. */
+#define BIT_AVX_VNNI (1u << 4)
+
+static bool processor_has_avx_vnni(void)
+{
+    unsigned eax, ebx, ecx, edx;
+    return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && (eax & BIT_AVX_VNNI);
+}
+
 /* Of EDX, leaf 7 (Intel's manual of instructions, CPUID); clang 14's <cpuid.h> lacks them. */
 #define BIT_AMX_TILE (1u << 24)
 #define BIT_AMX_INT8 (1u << 25)
@@ -79,6 +89,8 @@ static bool processor_has(enum isa isa)
     case ISA_AVX2:
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
                __builtin_cpu_supports("bmi2") && processor_has_f16c();
+    case ISA_AVX_VNNI: /* since Alder Lake and Zen 5 */
+        return processor_has(ISA_AVX2) && processor_has_avx_vnni();
     case ISA_AVX512: /* since Cascade Lake and Zen 4 */
         return processor_has(ISA_AVX2) && __builtin_cpu_supports("avx512f") &&
                __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
@@ -120,6 +132,8 @@ bool kernels_fill(struct kernels *kernels, enum isa highest, struct error *err)
         return fail(err, "this processor or system lacks %s (--isa %s)", levels[highest].needs,
                     levels[highest].name);
     for (int i = ISA_GENERIC; i <= (int)highest; i++) {
+        if (!isa_available((enum isa)i))
+            continue;
         kernels->isa = (enum isa)i;
         levels[i].fill(kernels);
     }

@@ -31,7 +31,7 @@ struct product {
 
 typedef void product_fn(const struct product *product);
 
-enum isa { ISA_GENERIC, ISA_AVX2, ISA_AVX512, ISA_AVX512_VBMI, ISA_AMX, ISA_COUNT };
+enum isa { ISA_GENERIC, ISA_AVX2, ISA_AVX_VNNI, ISA_AVX512, ISA_AVX512_VBMI, ISA_AMX, ISA_COUNT };
 
 struct kernels {
     enum isa isa; /* the highest level that filled the table */
@@ -75,14 +75,14 @@ static inline product_fn *kernels_product(const struct kernels *kernels, enum fo
     return panels ? kernels->panel_product[format] : kernels->product[format];
 }
 
-const char *isa_name(enum isa isa); /* "generic", "avx2", "avx512", "avx512vbmi", "amx" */
+const char *isa_name(enum isa isa); /* "generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "amx" */
 bool isa_by_name(const char *name, enum isa *isa);
 bool isa_available(enum isa isa); /* compiled in, and this processor and system have it */
 enum isa isa_best(void);          /* the highest that is available, and used */
 /* What a table filled up to `highest` is of: a level that fails its own test leaves it to the one below. */
 enum isa isa_used(enum isa highest);
-/* Fills the table with everything up to `highest`; an unavailable level is an error that names what is
- * missing. */
+/* Fills the table with everything up to `highest` that is available: a machine may lack avxvnni and have what
+ * is above it. That `highest` is not available is an error that names what is missing. */
 bool kernels_fill(struct kernels *kernels, enum isa highest, struct error *err);
 
 #endif

@@ -2,9 +2,10 @@
 /* levels.h - what each instruction set's folder gives to isa.c: one call that overwrites the entries it
  * does better.
  *
- * A fill function may be called only where its level is available; the table is already filled by the
- * levels below. One that leaves it so puts their name back. The table's products are functions of one
- * format each, which the lists of formats here write out. */
+ * A fill function may be called only where its level is available; the table is already filled by those
+ * below that are. One that leaves it so puts their name back. Each overwrites all of what a level that some
+ * machines lack gives, which is avxvnni: the bits of a level are the same on every machine. The table's
+ * products are functions of one format each, which the lists of formats here write out. */
 #ifndef FATHOM_KERNEL_LEVELS_H
 #define FATHOM_KERNEL_LEVELS_H
 
@@ -22,6 +23,7 @@
 
 void generic_fill(struct kernels *kernels);
 void avx2_fill(struct kernels *kernels);
+void avxvnni_fill(struct kernels *kernels);
 void avx512_fill(struct kernels *kernels);
 void avx512_vbmi_fill(struct kernels *kernels);
 void amx_fill(struct kernels *kernels);

@@ -76,12 +76,34 @@ static void test_every_level_fills_every_entry(void **state)
     }
 }
 
+/* A machine may have avx512 and lack avxvnni, so nothing of avxvnni's may be left above it. */
+static void test_a_level_that_some_machines_lack_is_overwritten(void **state)
+{
+    (void)state;
+    struct kernels below, there, above;
+    if (!isa_available(ISA_AVX_VNNI) || !isa_available(ISA_AVX512)) {
+        print_message("not on this machine: %s and %s\n", isa_name(ISA_AVX_VNNI), isa_name(ISA_AVX512));
+        skip();
+    }
+    assert_true(kernels_fill(&below, ISA_AVX2, NULL));
+    assert_true(kernels_fill(&there, ISA_AVX_VNNI, NULL));
+    assert_true(kernels_fill(&above, ISA_AVX512, NULL));
+    for (int format = 0; format < FORMAT_COUNT; format++) {
+        if (there.panel_product[format] != below.panel_product[format])
+            assert_ptr_not_equal(above.panel_product[format], there.panel_product[format]);
+    }
+    assert_memory_equal(there.product, below.product, sizeof below.product);
+    assert_memory_equal(&there.attend_float, &below.attend_float, sizeof below.attend_float);
+    assert_memory_equal(&there.attend_int16, &below.attend_int16, sizeof below.attend_int16);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_are_read_back),
         cmocka_unit_test(test_generic_is_everywhere_and_best_is_available),
         cmocka_unit_test(test_every_level_fills_every_entry),
+        cmocka_unit_test(test_a_level_that_some_machines_lack_is_overwritten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

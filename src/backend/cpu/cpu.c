@@ -361,7 +361,8 @@ static bool choose_kernels(struct cpu *cpu, const char *name, struct error *err)
 {
     enum isa isa = isa_best();
     if (name != NULL && !isa_by_name(name, &isa))
-        return fail(err, "unknown instruction set '%s': generic, avx2, avx512, avx512vbmi, amx", name);
+        return fail(err, "unknown instruction set '%s': generic, avx2, avxvnni, avx512, avx512vbmi, amx",
+                    name);
     return kernels_fill(&cpu->kernels, isa, err);
 }
 

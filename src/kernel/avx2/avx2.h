@@ -18,6 +18,10 @@ EACH_QUANTIZED_FORMAT(AVX2_PRODUCT)
 EACH_QUANTIZED_FORMAT(AVX2_PANEL_PRODUCT)
 #undef AVX2_PANEL_PRODUCT
 
+#define AVXVNNI_PANEL_PRODUCT(NAME, name) product_fn avxvnni_panel_product_##name;
+EACH_QUANTIZED_FORMAT(AVXVNNI_PANEL_PRODUCT)
+#undef AVXVNNI_PANEL_PRODUCT
+
 void avx2_quantize(const float *x, void *row, size_t n_columns);
 void avx2_rms_norm(const float *x, const float *gain, float epsilon, float *out, size_t n);
 void avx2_silu_multiply(const float *gate, const float *up, float *out, size_t n);

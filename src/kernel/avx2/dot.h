@@ -42,6 +42,8 @@ struct family {
     bool small;        /* blocks of 32 columns: a scale, perhaps a minimum, and no groups */
     bool has_signs;    /* codes are signed; otherwise at most 127 */
     bool wide;         /* panels: codes less offset have sizes above 32, up to 64 */
+    bool folds;        /* panels: codes less offset, times their group's scale, have sizes up to 128 */
+    uint8_t group;     /* columns that share a scale: 16, or 0 for 32 */
     uint8_t minimum;   /* columns that share a minimum: 16 or 32; 0: there are none */
     uint8_t offset;    /* code - offset is what the scale multiplies */
 };

@@ -4,24 +4,19 @@
  * How the integer sums come about is a function that the caller gives: they are exact, so whatever it is, the
  * bits of a product are the same.
  *
- * What multiplies also adds: a core has one or two ports for vectors of 512 bits, and whatever else needs
- * them takes turns with VPDPBUSD. So sums are not converted. They begin with the bits of the float SUM_START,
- * and while they stay below 2^22 they are the bits of SUM_START + sum: one fused multiply-add with the scale,
- * less scale times SUM_START, is scale times sum, rounded once. A scale's significand has 22 bits or less (it
- * is a binary16 times a small integer), so its product with SUM_START, which has two, is exact. */
+ * A core has one or two ports for vectors of 512 bits, so sums are not converted: see sum_start.h. */
 #ifndef FATHOM_KERNEL_AVX512_PANEL_MULTIPLY_H
 #define FATHOM_KERNEL_AVX512_PANEL_MULTIPLY_H
 
 #include "kernel/avx512/panel.h"
 #include "kernel/place.h"
+#include "kernel/sum_start.h"
 
 #define COLUMNS     (PANEL_SPANS * SPAN) /* of a panel */
 #define GROUPS_16   (COLUMNS / 16)
 #define PANELS      4  /* beside each other: what is made ready of a token serves all */
 #define PAIR        2  /* panels that are multiplied together: a token's values are loaded once for both */
 #define MOST_TOKENS 16 /* beside a panel at once */
-#define SUM_START \
-    12582912.0f /* 1.5 times 2^23: its last bit counts ones, and so do those of its neighbours */
 
 /* A token beside a panel. Its groups are those of the format's scales, or of its minima if there are any. */
 struct token {
