@@ -78,7 +78,8 @@ isa_vnni   := $(isa_avx2) -mavxvnni
 isa_avx512 := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
 isa_vbmi   := $(isa_avx512) -mavx512vbmi -mgfni
 isa_amx    := $(isa_vbmi) -mamx-tile -mamx-int8
-foreign    := $(addprefix src/kernel/,$(addsuffix /%,$(if $(filter x86_64,$(machine)),neon,avx2 avx512 amx)))
+isa_others := $(if $(filter x86_64,$(machine)),neon,avx2 avx512 amx lanes)
+foreign    := $(isa_others:%=src/kernel/%/%)
 
 FLAGS = $(DIALECT) $(baseline) $(HARDENING) $(WARNINGS) $(WERROR) $(LIBRARY_CFLAGS)
 LINK  = $(CC) $(FLAGS) $(CFLAGS) -Wl,-z,relro,-z,now $(LDFLAGS)
@@ -109,7 +110,7 @@ SOURCES += $(wildcard tests/*.c tests/*/*.c bench/*.c)
 
 # Flags of their own for what is made of some sources: objects, and what mk/check.mk makes of them.
 made = $(patsubst %,%/$(1)%,$(BUILD) $(BUILD)/headers $(BUILD)/tidy)
-$(call made,src/kernel/avx2/): private OWN := $(isa_avx2) $(KERNEL_CFLAGS)
+$(foreach of,avx2 lanes,$(call made,src/kernel/$(of)/)): private OWN := $(isa_avx2) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx2/vnni_): private OWN := $(isa_vnni) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/): private OWN := $(isa_avx512) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/vbmi_): private OWN := $(isa_vbmi) $(KERNEL_CFLAGS)

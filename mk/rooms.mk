@@ -32,7 +32,7 @@ users_editline/readline.h := cli
 users_xxhash.h      := weights engine
 users_mpi.h         := cluster
 # and those of single instruction sets; a path is a folder inside a room
-users_immintrin.h   := kernel/avx2 kernel/avx512 kernel/amx
+users_immintrin.h   := kernel/avx2 kernel/avx512 kernel/amx kernel/lanes
 users_arm_neon.h    := kernel/neon
 users_cpuid.h       := kernel
 # tests may use every library but those

@@ -22,6 +22,7 @@ check src/base/x.c '  "gguf/gguf.h" /* why not */' 'base may not include'
 check src/attic/x.c '"base/error.h"' 'room attic is not in mk/rooms.mk'
 
 check src/kernel/avx2/x.c '"kernel/generic/generic.h"' ''
+check src/kernel/avx2/x.c '"kernel/lanes/lanes.h"' ''
 check src/kernel/avx2/x.c '"kernel/kernel.h"' ''
 check src/kernel/avx2/x.c '"kernel/avx512/dot.h"' 'kernel/avx2 may not include "kernel/avx512/dot.h"'
 check src/kernel/avx2/x.c '<immintrin.h>' ''

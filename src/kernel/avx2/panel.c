@@ -237,7 +237,7 @@ static void put_rows(const struct family *f, const struct weights rows[LANES], s
         UNROLL
         for (size_t r = 0; r < LANES; r++)
             codes[r] = rows[r].codes[v];
-        put_codes(codes, panel->codes + 8 * (block + v), row);
+        put_codes_of_rows(codes, panel->codes + 8 * (block + v), row);
         _mm256_store_ps(panel->factors[block + v] + row, factors);
     }
     if (f->small)
@@ -248,8 +248,14 @@ static void put_rows(const struct family *f, const struct weights rows[LANES], s
         put_minima(f, rows, panel, block, row);
 }
 
+static void fill(const struct panel_format *format, const uint8_t *const rows[LANES], size_t n_blocks,
+                 struct panel *panel, size_t row)
+{
+    fill_unpacked(format, rows, n_blocks, panel, row, put_rows);
+}
+
 void avx2_panel_product(const struct panel_format *format, const struct product *p)
 {
-    static const struct panel_level level = {put_rows, put_starts, functions_for, PANEL_TOKENS};
+    static const struct panel_level level = {fill, put_starts, functions_for, PANEL_TOKENS};
     avx2_walk_panels(format, &level, p);
 }

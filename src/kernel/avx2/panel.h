@@ -11,10 +11,9 @@
 #define FATHOM_KERNEL_AVX2_PANEL_H
 
 #include "kernel/avx2/dot.h"
+#include "kernel/lanes/lanes.h"
 #include "kernel/place.h"
 
-#define LANES       8 /* rows of a vector */
-#define PANEL_ROWS  16
 #define PARTS       (PANEL_ROWS / LANES)
 #define PANEL_SPANS 4 /* of 256 columns: 16 KB of codes stay in the first-level cache while tokens pass */
 #define MOST_TOKENS 6 /* that share a panel's loads */
@@ -44,21 +43,23 @@ typedef void unpack_rows_fn(const uint8_t *const rows[LANES], size_t at, struct 
 /* out += panel times each token, a number that the function is made for; where column is 0, out = that. */
 typedef void multiply_fn(const struct panel *panel, const struct token *tokens, const struct place *place);
 
-/* What a set of instructions does its own way. */
-struct panel_level {
-    /* a block of LANES rows to the panel, from its row `row` and its 32 columns `block` on */
-    void (*put_rows)(const struct family *family, const struct weights rows[LANES], struct panel *panel,
-                     size_t block, size_t row);
-    /* `starts` of n_blocks blocks of 32 columns, from values and the sums of 16 of them */
-    void (*put_starts)(const struct family *family, const int16_t *sums, size_t n_blocks, struct token *to);
-    multiply_fn *const *(*functions_for)(const struct family *family); /* [n_tokens]: of 1 token, 2 ... */
-    size_t n_tokens;                                                   /* at most MOST_TOKENS */
-};
-
 /* A format, as panels take it. */
 struct panel_format {
     struct family family;
     unpack_rows_fn *unpack_rows;
+};
+
+/* LANES rows of n_blocks blocks of 32 columns to the panel, from its row `row` on. */
+typedef void fill_fn(const struct panel_format *format, const uint8_t *const rows[LANES], size_t n_blocks,
+                     struct panel *panel, size_t row);
+
+/* What a set of instructions does its own way. */
+struct panel_level {
+    fill_fn *fill;
+    /* `starts` of n_blocks blocks of 32 columns, from values and the sums of 16 of them */
+    void (*put_starts)(const struct family *family, const int16_t *sums, size_t n_blocks, struct token *to);
+    multiply_fn *const *(*functions_for)(const struct family *family); /* [n_tokens]: of 1 token, 2 ... */
+    size_t n_tokens;                                                   /* at most MOST_TOKENS */
 };
 
 /* The product of the table, any number of tokens. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* panel_put.h - rows to lanes: what the levels' put_rows functions are made of. */
+/* panel_put.h - rows that dot.h's functions have unpacked, to lanes. */
 #ifndef FATHOM_KERNEL_AVX2_PANEL_PUT_H
 #define FATHOM_KERNEL_AVX2_PANEL_PUT_H
 
@@ -36,8 +36,14 @@ INLINE void store(void *to, __m256i v)
     _mm256_store_si256((__m256i *)to, v);
 }
 
+/* A panel's floats, [group][row], from a row on. */
+INLINE float (*rows_from(float *at))[PANEL_ROWS]
+{
+    return (float(*)[PANEL_ROWS])(void *)at;
+}
+
 /* 32 columns of LANES rows. */
-INLINE void put_codes(__m256i codes[LANES], uint8_t (*to)[PANEL_ROWS][4], size_t row)
+INLINE void put_codes_of_rows(__m256i codes[LANES], uint8_t (*to)[PANEL_ROWS][4], size_t row)
 {
     transpose(codes);
     UNROLL
@@ -58,13 +64,12 @@ INLINE __m256 minima_of(const struct weights rows[LANES])
 }
 
 /* Eight integers of each row times the row's factor: the i-th of all to to[i * stride]. */
-INLINE void put_floats(__m256i numbers[LANES], __m256 factors, float (*to)[PANEL_ROWS], size_t stride,
-                       size_t row)
+INLINE void put_floats_of_rows(__m256i numbers[LANES], __m256 factors, float (*to)[PANEL_ROWS], size_t stride)
 {
     transpose(numbers);
     UNROLL
     for (size_t i = 0; i < LANES; i++)
-        _mm256_store_ps(to[i * stride] + row, _mm256_mul_ps(_mm256_cvtepi32_ps(numbers[i]), factors));
+        put_floats(to[i * stride], numbers[i], factors);
 }
 
 /* Eight of sixteen int16. */
@@ -87,7 +92,7 @@ INLINE void put_minima(const struct family *f, const struct weights rows[LANES],
         UNROLL
         for (size_t r = 0; r < LANES; r++)
             v[r] = _mm256_srai_epi32(rows[r].minima, 16);
-        put_floats(v, factors, panel->minima + block, 1, row);
+        put_floats_of_rows(v, factors, rows_from(panel->minima[block] + row), 1);
         return;
     }
     UNROLL
@@ -95,7 +100,24 @@ INLINE void put_minima(const struct family *f, const struct weights rows[LANES],
         UNROLL
         for (size_t r = 0; r < LANES; r++)
             v[r] = half_of(rows[r].minima, half);
-        put_floats(v, factors, panel->minima + 2 * block + 8 * half, 1, row);
+        put_floats_of_rows(v, factors, rows_from(panel->minima[2 * block + 8 * half] + row), 1);
+    }
+}
+
+/* A block of LANES rows to the panel, from its row `row` and its 32 columns `block` on. */
+typedef void put_rows_fn(const struct family *family, const struct weights rows[LANES], struct panel *panel,
+                         size_t block, size_t row);
+
+/* A fill_fn, but for how unpacked rows are put. */
+INLINE void fill_unpacked(const struct panel_format *format, const uint8_t *const rows[LANES],
+                          size_t n_blocks, struct panel *panel, size_t row, put_rows_fn *put_rows)
+{
+    struct weights unpacked[LANES];
+    size_t at = 0;
+    for (size_t block = 0; block < n_blocks; block += (size_t)n_vectors(format->family)) {
+        format->unpack_rows(rows, at, unpacked);
+        put_rows(&format->family, unpacked, panel, block, row);
+        at += format->family.span_bytes;
     }
 }
 

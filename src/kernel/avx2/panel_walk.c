@@ -95,19 +95,6 @@ INLINE struct piece piece_of(const struct family *f)
     return (struct piece){f->small ? BLOCK_SMALL : BLOCK_SUPER, f->span_bytes};
 }
 
-/* LANES rows, from the panel's `row` on. */
-static void fill_rows(const struct panel_format *format, const struct panel_level *level,
-                      const uint8_t *const rows[LANES], size_t n_blocks, struct panel *panel, size_t row)
-{
-    struct weights unpacked[LANES];
-    size_t at = 0;
-    for (size_t block = 0; block < n_blocks; block += (size_t)n_vectors(format->family)) {
-        format->unpack_rows(rows, at, unpacked);
-        level->put_rows(&format->family, unpacked, panel, block, row);
-        at += format->family.span_bytes;
-    }
-}
-
 /* Past the last row is the last again: computed, and not written. `soon`: where the panel begins that will be
  * filled at this place after this one; NULL: not known. */
 static void fill_panel(const struct panel_format *format, const struct panel_level *level,
@@ -124,7 +111,7 @@ static void fill_panel(const struct panel_format *format, const struct panel_lev
             for (size_t byte = 0; soon != NULL && byte < n_bytes; byte += 64)
                 _mm_prefetch((const char *)soon + (row + r) * p->row_bytes + byte, _MM_HINT_T1);
         }
-        fill_rows(format, level, rows, place->n_columns / BLOCK_SMALL, panel, row);
+        level->fill(format, rows, place->n_columns / BLOCK_SMALL, panel, row);
     }
 }
 

@@ -6,12 +6,6 @@
 
 #define EACH_BYTE 0x0101010101010101u
 
-/* a | (b & mask) */
-INLINE __m256i or_masked(__m256i a, __m256i b, __m256i mask)
-{
-    return _mm256_or_si256(a, _mm256_and_si256(b, mask));
-}
-
 /* 32 bytes, four codes of two bits in each, the lowest first. */
 INLINE void unpack_quarters(const uint8_t *at, __m256i codes[4])
 {

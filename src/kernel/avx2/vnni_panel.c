@@ -2,17 +2,11 @@
 /* vnni_panel.c - panels multiplied by VPDPBUSD on 256 bits, which adds the products of four columns to a sum
  * of 32 bits.
  *
- * Sums hold all columns that share a scale, and scales are floats. Codes with signs are put as code + 128,
- * and where each 16 columns have a small scale, codes times it fit a byte: that product is made when they are
- * put, once for all tokens, and 32 columns make one sum. */
-#include "kernel/avx2/avx2.h"
-#include "kernel/avx2/panel_put.h"
+ * Sums hold all columns that share a scale, and scales are floats. */
+#include "kernel/avx2/vnni_panel.h"
 #include "kernel/sum_start.h"
 
 #define PANEL_TOKENS 6 /* their sums, two vectors of codes and one of activations fill 15 registers */
-
-/* What makes codes with signs unsigned, and products of a code and its scale, at most 128, taken from it. */
-#define SIGN_OFFSET 128
 
 /* ---- multiplying ---- */
 
@@ -119,12 +113,6 @@ MULTIPLY_EACH(of_32, .group = 32)
 MULTIPLY_EACH(of_32_minima_of_16, .group = 32, .minimum = 16)
 MULTIPLY_EACH(of_32_minima_of_32, .group = 32, .minimum = 32)
 
-/* Columns of a panel that share a scale. */
-INLINE size_t group_of(const struct family *f)
-{
-    return f->group == 16 && !f->folds ? 16 : 32;
-}
-
 static multiply_fn *const *functions_for(const struct family *f)
 {
     if (group_of(f) == 16)
@@ -133,12 +121,6 @@ static multiply_fn *const *functions_for(const struct family *f)
 }
 
 /* ---- tokens ---- */
-
-/* What is taken from a panel's codes. */
-INLINE int offset_of(const struct family *f)
-{
-    return f->has_signs || f->folds ? SIGN_OFFSET : f->offset;
-}
 
 /* SUM_START's bits less offset times the values of each group. */
 static void put_starts(const struct family *f, const int16_t *sums, size_t n_blocks, struct token *to)
@@ -156,96 +138,8 @@ static void put_starts(const struct family *f, const int16_t *sums, size_t n_blo
     }
 }
 
-/* ---- filling ---- */
-
-/* Codes as they are, with another sign, or times their group's scale. */
-enum form { PLAIN, SIGNED, SCALED, SCALED_LESS };
-
-INLINE enum form form_of(const struct family *f)
+void avxvnni_panel_product(const struct panel_format *format, fill_fn *fill, const struct product *p)
 {
-    if (f->folds)
-        return f->minimum > 0 ? SCALED : SCALED_LESS;
-    return f->has_signs ? SIGNED : PLAIN;
+    const struct panel_level level = {fill, put_starts, functions_for, PANEL_TOKENS};
+    avx2_walk_panels(format, &level, p);
 }
-
-/* SCALED_LESS is SIGN_OFFSET less the product, which may be 128 but not -128. */
-INLINE __m256i codes_of(const struct family *f, enum form form, const struct weights *w, int v)
-{
-    if (form == PLAIN)
-        return w->codes[v];
-    if (form == SIGNED)
-        return _mm256_xor_si256(w->codes[v], _mm256_set1_epi8((char)SIGN_OFFSET));
-    __m256i scales = scales_of_vector(w, v);
-    /* Both bytes of a word at once: what the lower takes of the upper, where it is negative, comes back. */
-    __m256i products = _mm256_mullo_epi16(w->codes[v], scales);
-    if (form == SCALED)
-        return products;
-    __m256i start = _mm256_mullo_epi16(scales, _mm256_set1_epi16(f->offset));
-    start = _mm256_add_epi16(start, _mm256_set1_epi16(SIGN_OFFSET));
-    return _mm256_sub_epi16(_mm256_add_epi16(start, _mm256_slli_epi16(start, 8)), products);
-}
-
-INLINE void put_all_codes(const struct family *f, enum form form, const struct weights rows[LANES],
-                          uint8_t (*to)[PANEL_ROWS][4], size_t row)
-{
-    for (int v = 0; v < n_vectors(*f); v++) {
-        __m256i codes[LANES];
-        UNROLL
-        for (size_t r = 0; r < LANES; r++)
-            codes[r] = codes_of(f, form, &rows[r], v);
-        put_codes(codes, to + 8 * v, row);
-    }
-}
-
-/* Scales of groups, or where there is but one for the block, it for each 32 columns. */
-static void put_scales(const struct family *f, const struct weights rows[LANES], float (*to)[PANEL_ROWS],
-                       size_t row)
-{
-    __m256 factors = scales_of(rows);
-    if (form_of(f) == SCALED_LESS)
-        factors = _mm256_xor_ps(factors, _mm256_set1_ps(-0.0f));
-    if (f->small || f->folds) {
-        for (int v = 0; v < n_vectors(*f); v++)
-            _mm256_store_ps(to[v] + row, factors);
-        return;
-    }
-    size_t n = BLOCK_SMALL / group_of(f);
-    for (size_t odd = 0; odd < n; odd++) { /* even ones come first in each row, then odd ones */
-        __m256i v[LANES];
-        UNROLL
-        for (size_t r = 0; r < LANES; r++)
-            v[r] = half_of(rows[r].scales, odd);
-        put_floats(v, factors, to + odd, n, row);
-    }
-}
-
-static void put_rows(const struct family *f, const struct weights rows[LANES], struct panel *panel,
-                     size_t block, size_t row)
-{
-    uint8_t(*codes)[PANEL_ROWS][4] = panel->codes + 8 * block;
-    switch (form_of(f)) {
-    case PLAIN:
-        put_all_codes(f, PLAIN, rows, codes, row);
-        break;
-    case SIGNED:
-        put_all_codes(f, SIGNED, rows, codes, row);
-        break;
-    case SCALED:
-        put_all_codes(f, SCALED, rows, codes, row);
-        break;
-    case SCALED_LESS:
-        put_all_codes(f, SCALED_LESS, rows, codes, row);
-        break;
-    }
-    put_scales(f, rows, panel->factors + block * BLOCK_SMALL / group_of(f), row);
-    if (f->minimum > 0)
-        put_minima(f, rows, panel, block, row);
-}
-
-#define PANEL_PRODUCT(NAME, name)                                                                    \
-    void avxvnni_panel_product_##name(const struct product *p)                                       \
-    {                                                                                                \
-        static const struct panel_level level = {put_rows, put_starts, functions_for, PANEL_TOKENS}; \
-        avx2_walk_panels(&avx2_panel_##name, &level, p);                                             \
-    }
-EACH_QUANTIZED_FORMAT(PANEL_PRODUCT)

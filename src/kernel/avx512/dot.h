@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "kernel/ahead.h"
 #include "kernel/kernel.h"
+#include "kernel/lanes/lanes.h"
 #include "kernel/unroll.h"
 #include "quant/blocks.h"
 
@@ -77,12 +78,6 @@ INLINE __m512i load_once(const void *at)
     __m512i v = _mm512_loadu_si512(at);
     __asm__("" : "+v"(v));
     return v;
-}
-
-/* a | (b & mask) */
-INLINE __m512i or_masked(__m512i a, __m512i b, __m512i mask)
-{
-    return _mm512_ternarylogic_epi64(a, b, mask, 0xF8);
 }
 
 /* Two numbers of binary16, by way of memory: to spread one from there over a vector costs no shuffle. */
