@@ -92,6 +92,10 @@ static void test_a_level_that_some_machines_lack_is_overwritten(void **state)
         if (there.panel_product[format] != below.panel_product[format])
             assert_ptr_not_equal(above.panel_product[format], there.panel_product[format]);
     }
+    assert_ptr_not_equal(above.attend_int16.product, there.attend_int16.product);
+    assert_ptr_not_equal(above.attend_int16.sum, there.attend_int16.sum);
+    there.attend_int16.product = below.attend_int16.product;
+    there.attend_int16.sum = below.attend_int16.sum;
     assert_memory_equal(there.product, below.product, sizeof below.product);
     assert_memory_equal(&there.attend_float, &below.attend_float, sizeof below.attend_float);
     assert_memory_equal(&there.attend_int16, &below.attend_int16, sizeof below.attend_int16);

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* attend_int16.c - attention over pairs of int16: VPMADDWD multiplies twice as many as a float multiply-add.
- * A bundle is two vectors, and a tile of rows (or columns) stays in registers while the words go by. */
+/* attend_int16.c - attention over pairs of int16: VPMADDWD multiplies twice as many as a float
+ * multiply-add. */
 #include "base/bytes.h"
 #include "kernel/avx2/attend.h"
+#include "kernel/avx2/attend_int16_multiply.h"
 #include "kernel/avx2/avx2.h"
 #include "kernel/avx2/exponential.h"
 #include "kernel/unroll.h"
 
-#define LANES  ATTEND_LANES
-#define HALF   8
-#define HALVES 2
-#define TILE   4
+#define TILE 4
 
 /* ---- rows of numbers ---- */
 
@@ -99,104 +97,19 @@ void avx2_attend_int16_pack_values(const void *earlier, const void *later, size_
 
 /* ---- products ---- */
 
-/* The words that a tile multiplies: that of row r (or column) and word w stands at r * row_stride + w *
- * word_stride. */
-struct grid {
-    const float *lanes; /* [n_words][lane] */
-    const float *words;
-    size_t row_stride, word_stride;
-    size_t n_words;
-};
-
-/* Keeps a sum as written: gcc adds up products in trees, for which registers are too few. */
 INLINE __m256i add_product(__m256i sum, __m256i lanes, __m256i spread)
 {
-    sum = _mm256_add_epi32(sum, _mm256_madd_epi16(lanes, spread));
-    __asm__("" : "+x"(sum));
-    return sum;
-}
-
-INLINE void multiply_tile(const struct grid *g, int n_rows, __m256i sums[TILE][HALVES])
-{
-    UNROLL
-    for (int r = 0; r < n_rows; r++)
-        sums[r][0] = sums[r][1] = _mm256_setzero_si256();
-    for (size_t word = 0; word < g->n_words; word++) {
-        const __m256i *lanes = (const __m256i *)(const void *)(g->lanes + word * LANES);
-        __m256i low = _mm256_loadu_si256(lanes), high = _mm256_loadu_si256(lanes + 1);
-        UNROLL
-        for (int r = 0; r < n_rows; r++) {
-            const float *at = g->words + (size_t)r * g->row_stride + word * g->word_stride;
-            __m256i spread = _mm256_set1_epi32((int)load_u32(at));
-            sums[r][0] = add_product(sums[r][0], low, spread);
-            sums[r][1] = add_product(sums[r][1], high, spread);
-        }
-    }
-}
-
-INLINE void product_tile(const struct attend_product *p, const float *panel, size_t row, int n_rows,
-                         float *out)
-{
-    const size_t n_words = attend_scales_at(p->size), n_plain = (p->size.plain + 1) / 2;
-    const float *rows = (const float *)p->rows + row * p->row_words;
-    for (size_t part = 0; part < ATTEND_PARTS; part++) {
-        const size_t begin = part == 0 ? 0 : n_plain, end = part == 0 ? n_plain : n_words;
-        const struct grid grid = {panel + begin * LANES, rows + begin, p->row_words, 1, end - begin};
-        __m256i sums[TILE][HALVES];
-        multiply_tile(&grid, n_rows, sums);
-        UNROLL
-        for (int i = 0; i < n_rows * HALVES; i++) {
-            const int r = i / HALVES, half = i % HALVES;
-            float *to = out + (row + (size_t)r) * p->out_row + half * HALF;
-            __m256 scale = _mm256_set1_ps(rows[(size_t)r * p->row_words + n_words + part]);
-            scale = _mm256_mul_ps(scale, _mm256_loadu_ps(panel + (n_words + part) * LANES + half * HALF));
-            __m256 before = part == 0 ? _mm256_setzero_ps() : _mm256_loadu_ps(to);
-            scale = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[r][half]), scale);
-            _mm256_storeu_ps(to, _mm256_add_ps(before, scale));
-        }
-    }
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(lanes, spread));
 }
 
 void avx2_attend_int16_product(const struct attend_product *p)
 {
-    const size_t panel_floats = (attend_scales_at(p->size) + ATTEND_PARTS) * LANES;
-    for (size_t bundle = 0; bundle < p->n_bundles; bundle++) {
-        const float *panel = (const float *)p->panels + bundle * panel_floats;
-        float *out = p->out + bundle * p->out_bundle;
-        size_t row = 0;
-        for (; row + TILE <= p->n_rows; row += TILE)
-            product_tile(p, panel, row, TILE, out);
-        for (; row < p->n_rows; row++)
-            product_tile(p, panel, row, 1, out);
-    }
-}
-
-INLINE void sum_tile(const struct attend_sum *s, size_t bundle, size_t column, int n_columns)
-{
-    const struct grid grid = {(const float *)s->weights + bundle * s->weights_bundle,
-                              (const float *)s->values + column, 1, s->value_words, s->n_words};
-    __m256i sums[TILE][HALVES];
-    multiply_tile(&grid, n_columns, sums);
-    UNROLL
-    for (int i = 0; i < n_columns * HALVES; i++) {
-        const int half = i % HALVES * HALF;
-        float *out = s->out + (bundle * s->n_columns + column + (size_t)(i / HALVES)) * LANES + half;
-        __m256 shrink = _mm256_loadu_ps(s->shrink + bundle * LANES + half);
-        __m256 scale = _mm256_loadu_ps(s->scale + bundle * LANES + half);
-        __m256 added = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[i / HALVES][i % HALVES]), scale);
-        _mm256_storeu_ps(out, _mm256_add_ps(_mm256_mul_ps(_mm256_loadu_ps(out), shrink), added));
-    }
+    product_all(p, TILE, add_product);
 }
 
 void avx2_attend_int16_sum(const struct attend_sum *s)
 {
-    for (size_t bundle = 0; bundle < s->n_bundles; bundle++) {
-        size_t column = 0;
-        for (; column + TILE <= s->n_columns; column += TILE)
-            sum_tile(s, bundle, column, TILE);
-        for (; column < s->n_columns; column++)
-            sum_tile(s, bundle, column, 1);
-    }
+    sum_all(s, TILE, add_product);
 }
 
 /* ---- weights ---- */

@@ -41,5 +41,7 @@ void avx2_attend_int16_pack_values(const void *earlier, const void *later, size_
 void avx2_attend_int16_product(const struct attend_product *product);
 void avx2_attend_int16_weigh(const struct attend_weigh *weigh);
 void avx2_attend_int16_sum(const struct attend_sum *sum);
+void avxvnni_attend_int16_product(const struct attend_product *product);
+void avxvnni_attend_int16_sum(const struct attend_sum *sum);
 
 #endif

@@ -57,4 +57,6 @@ void avxvnni_fill(struct kernels *kernels)
 #undef SET_PANEL_PRODUCT
     for (int format = FORMAT_IQ1_S; format <= FORMAT_IQ3_S; format++)
         kernels->panel_tokens[format] = VNNI_LOOKED_UP_PANEL_TOKENS;
+    kernels->attend_int16.product = avxvnni_attend_int16_product;
+    kernels->attend_int16.sum = avxvnni_attend_int16_sum;
 }
