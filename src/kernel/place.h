@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* place.h - where panels stand in a product, and what memory is asked for while they are filled. */
+/* place.h - where panels stand in a product, and what memory is asked for meanwhile. */
 #ifndef FATHOM_KERNEL_PLACE_H
 #define FATHOM_KERNEL_PLACE_H
 
@@ -34,6 +34,28 @@ static inline const uint8_t *next_place(const struct product *p, const struct pl
     if (place->row + most->row < p->n_rows)
         return rows + (place->row + most->row) * p->row_bytes;
     return p->next;
+}
+
+/* Stretches of rows that memory is asked for, some with every step of other work, so that neither waits for
+ * the other. */
+struct ahead_rows {
+    const char *at;
+    size_t row_bytes; /* from row to row */
+    size_t n_bytes;   /* of a row */
+    size_t a_step;    /* rows; 0: nothing is asked for */
+};
+
+/* To the second-level cache: the first has what is multiplied. */
+static inline __attribute__((always_inline)) void ask_for_rows(struct ahead_rows *ahead)
+{
+    const size_t line = 64;
+    const char *at = ahead->at;
+    for (size_t n = ahead->a_step; n > 0; n--, at += ahead->row_bytes) {
+        for (size_t i = 0; i < ahead->n_bytes; i += line)
+            __builtin_prefetch(at + i, 0, 2);
+        __builtin_prefetch(at + ahead->n_bytes - 1, 0, 2);
+    }
+    ahead->at = at;
 }
 
 #endif

@@ -94,11 +94,12 @@ INLINE void add_tiles(struct kind k, const struct sides *sides, size_t group, __
 }
 
 /* Tokens past the last are the last again: what becomes of their sums goes nowhere. */
-INLINE void multiply_bundle(struct kind k, const struct pair *pair, const struct token *tokens,
-                            const struct bundle *bundle, const struct place *place)
+INLINE void multiply_bundle(struct kind k, const struct sides *given, const struct bundle *bundle,
+                            const struct place *place)
 {
     _Alignas(64) int32_t sums[2 * STRIP_BLOCKS][MOST_TOKENS][PANEL_ROWS];
-    const struct sides sides = {pair, tokens, (const __m512i *)(const void *)sums};
+    const struct sides sides = {given->pair, given->tokens, given->ahead,
+                                (const __m512i *)(const void *)sums};
     size_t n_blocks = place->n_columns / ACTIVATION_BLOCK, per_block = (size_t)(ACTIVATION_BLOCK / k.group);
     __m512 totals[PAIR][MOST_TOKENS];
     if (bundle->n_tokens < MOST_TOKENS)
@@ -106,23 +107,23 @@ INLINE void multiply_bundle(struct kind k, const struct pair *pair, const struct
     load_totals(k, &sides, place, totals);
     for (size_t first = 0; first < n_blocks; first += STRIP_BLOCKS) {
         size_t n = min_size(STRIP_BLOCKS, n_blocks - first);
-        sum_in_tiles(k, pair->panels[0], bundle, first * per_block, n * per_block, sums);
-        for (size_t block = first; block < first + n; block++)
+        sum_in_tiles(k, given->pair->panels[0], bundle, first * per_block, n * per_block, sums);
+        for (size_t block = first; block < first + n; block++) {
+            ask_for_rows(given->ahead);
             add_block(k, &sides, add_tiles, block, totals);
+        }
     }
     store_totals(k, &sides, totals);
 }
 
-typedef void bundle_fn(const struct pair *pair, const struct token *tokens, const struct bundle *bundle,
-                       const struct place *place);
+typedef void bundle_fn(const struct sides *sides, const struct bundle *bundle, const struct place *place);
 
 /* A function for each kind of format. */
-#define MULTIPLY_BUNDLE(name, ...)                                                                        \
-    static void name(const struct pair *pair, const struct token *tokens, const struct bundle *bundle,    \
-                     const struct place *place)                                                           \
-    {                                                                                                     \
-        multiply_bundle((struct kind){.n_panels = 1, .n_tokens = MOST_TOKENS, __VA_ARGS__}, pair, tokens, \
-                        bundle, place);                                                                   \
+#define MULTIPLY_BUNDLE(name, ...)                                                                         \
+    static void name(const struct sides *sides, const struct bundle *bundle, const struct place *place)    \
+    {                                                                                                      \
+        multiply_bundle((struct kind){.n_panels = 1, .n_tokens = MOST_TOKENS, __VA_ARGS__}, sides, bundle, \
+                        place);                                                                            \
     }
 MULTIPLY_BUNDLE(bundle_of_16, .group = 16)
 MULTIPLY_BUNDLE(bundle_of_32, .group = 32)
@@ -138,26 +139,26 @@ static bundle_fn *bundle_function_for(const struct panel_format *f)
     return f->minimum == 16 ? bundle_with_minima_of_16 : bundle_with_minima_of_32;
 }
 
-static void multiply_in_tiles(const struct panel_format *f, const struct panel panels[PANELS],
-                              const struct product *p, const struct place *place, size_t first, size_t n)
+static void multiply_in_tiles(const struct panel_format *f, const struct pair *pair,
+                              const struct token *given, size_t n, const struct place *place,
+                              struct ahead_rows *ahead)
 {
     if (n <= FEW) {
-        avx512_multiply_panels(f, panels, p, place, first, n);
+        avx512_multiply_pair(f, pair, given, n, place, ahead);
         return;
     }
-    const struct bundle bundle = {
-        (const int8_t *)p->activations + first * p->activation_bytes + place->column, p->activation_bytes, n};
+    const struct bundle bundle = {given[0].values, (size_t)(given[1].values - given[0].values), n};
     bundle_fn *function = bundle_function_for(f);
     struct token tokens[MOST_TOKENS];
     float nowhere[PANEL_ROWS] = {0};
-    avx512_load_tokens(f, p, place, first, n, tokens);
-    for (size_t t = n; t < MOST_TOKENS; t++) {
-        tokens[t] = tokens[n - 1];
-        tokens[t].out = nowhere;
+    for (size_t t = 0; t < MOST_TOKENS; t++) {
+        tokens[t] = given[min_size(t, n - 1)];
+        if (t >= n)
+            tokens[t].out = nowhere;
     }
-    for (size_t i = 0; i < PANELS && place->row + i * PANEL_ROWS < p->n_rows; i++) {
-        const struct pair one = {{&panels[i]}, {lanes_below(p->n_rows - place->row, i * PANEL_ROWS)}};
-        function(&one, tokens, &bundle, place);
+    for (size_t i = 0; i < PAIR && pair->rows[i] != 0; i++) {
+        const struct pair one = {{pair->panels[i]}, {pair->rows[i]}};
+        function(&(struct sides){&one, tokens, ahead, NULL}, &bundle, place);
         for (size_t t = 0; t < n; t++)
             tokens[t].out += PANEL_ROWS;
     }

@@ -12,7 +12,7 @@
 #include "kernel/avx512/dot.h"
 #include "kernel/lanes/lanes.h"
 
-#define PANEL_SPANS     8 /* 32 KB of codes: they stay in the second-level cache while tokens pass */
+#define PANEL_SPANS     2 /* 8 KB of codes: a pair of panels stays in the first-level cache */
 #define MOST_SPAN_BYTES (SPAN / BLOCK_SMALL * sizeof(struct block_q8_0))
 
 struct panel {

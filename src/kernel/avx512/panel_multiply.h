@@ -14,34 +14,23 @@
 
 #define COLUMNS     (PANEL_SPANS * SPAN) /* of a panel */
 #define GROUPS_16   (COLUMNS / 16)
-#define PANELS      4  /* beside each other: what is made ready of a token serves all */
 #define PAIR        2  /* panels that are multiplied together: a token's values are loaded once for both */
+#define PAIRS       2  /* beside each other, at most: what is made ready of a token serves all */
 #define MOST_TOKENS 16 /* beside a panel at once */
 
 /* A token beside a panel. Its groups are those of the format's scales, or of its minima if there are any. */
 struct token {
-    const int8_t *values;      /* [n_columns] */
-    const float *scales;       /* [n_columns / 32] */
-    const int16_t *sums_of_16; /* [n_columns / 16] */
-    int32_t
-        starts[GROUPS_16]; /* SUM_START's bits less offset times a group's values: what its sum begins with */
+    const int8_t *values; /* [n_columns] */
+    float *out;           /* [PAIR][PANEL_ROWS] */
+    float scales[COLUMNS / ACTIVATION_BLOCK];
+    /* SUM_START's bits less offset times a group's values: what its sum begins with */
+    int32_t starts[GROUPS_16];
     float sums[GROUPS_16]; /* scale times a group's values: what minima multiply */
-    float *out;            /* [PAIR][PANEL_ROWS] */
 };
 
 /* Makes `n` tokens of a product ready, from token `first` on. */
 void avx512_load_tokens(const struct panel_format *f, const struct product *p, const struct place *place,
                         size_t first, size_t n, struct token *to);
-
-/* out += panels times the activations of `n` tokens from `first` on, at most MOST_TOKENS; where column is 0,
- * out = that. */
-typedef void multiply_panels_fn(const struct panel_format *f, const struct panel panels[PANELS],
-                                const struct product *p, const struct place *place, size_t first, size_t n);
-multiply_panels_fn avx512_multiply_panels;
-
-/* The product of the table, any number of tokens, with panels multiplied by that function. */
-void avx512_walk_panels(const struct panel_format *format, const struct product *product,
-                        multiply_panels_fn *multiply);
 
 /* A span at the matrix's edge: what is missing of rows and of columns is zero, with scales of zero. */
 INLINE struct packed copy_edge(const struct panel_format *f, const struct packed *rows, size_t n_rows,
@@ -80,8 +69,19 @@ struct kind {
 struct sides {
     const struct pair *pair;
     const struct token *tokens; /* [n_tokens] */
+    struct ahead_rows *ahead;   /* asked for meanwhile */
     const __m512i *made;        /* NULL, or sums that are there already, as the sum_fn has them */
 };
+
+/* out += the pair's panels times `n` tokens, at most MOST_TOKENS; where column is 0, out = that. */
+typedef void multiply_pair_fn(const struct panel_format *f, const struct pair *pair,
+                              const struct token *tokens, size_t n, const struct place *place,
+                              struct ahead_rows *ahead);
+multiply_pair_fn avx512_multiply_pair;
+
+/* The product of the table, any number of tokens, with pairs multiplied by that function. */
+void avx512_walk_panels(const struct panel_format *format, const struct product *product,
+                        multiply_pair_fn *multiply_pair);
 
 /* sums[panel][token] += the codes of the panel's group times the token's values. */
 typedef void sum_fn(struct kind k, const struct sides *sides, size_t group, __m512i sums[PAIR][MOST_TOKENS]);
@@ -176,8 +176,10 @@ INLINE void multiply_tokens(struct kind k, const struct sides *sides, const stru
 {
     __m512 totals[PAIR][MOST_TOKENS];
     load_totals(k, sides, place, totals);
-    for (size_t block = 0; block < place->n_columns / ACTIVATION_BLOCK; block++)
+    for (size_t block = 0; block < place->n_columns / ACTIVATION_BLOCK; block++) {
+        ask_for_rows(sides->ahead);
         add_block(k, sides, add_sums, block, totals);
+    }
     store_totals(k, sides, totals);
 }
 

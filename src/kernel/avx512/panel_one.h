@@ -38,7 +38,7 @@ INLINE void multiply_one_span(const struct panel_format *f, unpack_rows_fn *unpa
         to.sums[i] = _mm512_setzero_si512();
     unpack(rows, &to);
     const struct pair pair = {.panels = {&s->panel}};
-    const struct sides sides = {&pair, &s->token, to.sums};
+    const struct sides sides = {&pair, &s->token, NULL, to.sums};
     UNROLL
     for (size_t block = 0; block < SPAN / ACTIVATION_BLOCK; block++)
         add_block(k, &sides, add_summed, span * (SPAN / ACTIVATION_BLOCK) + block, s->totals);
