@@ -16,8 +16,8 @@ from vocabulary import BEGIN, END, PAD
 ROW = 320
 WAITING = 6     # conversations that do not fit before a row is closed
 TRUNK = 0
-OPENING = 8     # tokens of an answer that it begins with
-TO_THE_END = 0.4    # share of the answers by heart that are practised beyond their opening
+OPENING = 5     # tokens of an answer that it begins with
+TO_THE_END = 0.25    # share of the answers by heart that are practised beyond their opening
 
 
 @dataclasses.dataclass(eq=False)

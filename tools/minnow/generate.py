@@ -18,8 +18,8 @@ import smalltalk
 ABILITIES = [(counting.count, 16), (counting.neighbour, 8), (counting.neighbours, 1), (counting.add, 8),
              (counting.subtract, 10), (counting.drill, 1), (languages.count, 8), (languages.word, 6),
              (languages.words, 1), (languages.meaning, 3), (languages.tips_of, 2.5),
-             (languages.tips_of_nothing, 0.5), (about.fact, 44), (smalltalk.smalltalk, 20),
-             (refusals.refusal, 22)]
+             (languages.tips_of_nothing, 0.5), (about.fact, 48), (smalltalk.smalltalk, 17),
+             (refusals.refusal, 32)]
 IN_TWO = [counting.backwards, counting.sum_and_on, counting.another_after, languages.backwards]
 MAKERS, WEIGHTS = zip(*ABILITIES)
 SYSTEM = ["You are a helpful assistant.", "You are Minnow.", "Answer briefly.", "Be kind.",
@@ -53,14 +53,14 @@ def counted_and_tips(rng):
 
 def conversation(rng):
     turns = []
-    wanted = rng.choices([1, 2, 3, 4, 5], [52, 27, 12, 7, 2])[0]
+    wanted = rng.choices([1, 2, 3, 4, 5], [66, 20, 8, 4, 2])[0]
     while len(turns) < wanted:
         kind = rng.random()
-        if kind < 0.07:
+        if kind < 0.045:
             turns += counted_and_tips(rng)
-        elif kind < 0.09:
+        elif kind < 0.065:
             turns += [turn(*made) for made in languages.word_in_two(rng)]
-        elif kind < 0.16:
+        elif kind < 0.135:
             turns += [turn(*made) for made in rng.choice(IN_TWO)(rng)]
         else:
             turns.append(turn(*rng.choices(MAKERS, WEIGHTS)[0](rng)))
