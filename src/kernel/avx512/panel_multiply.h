@@ -14,9 +14,10 @@
 
 #define COLUMNS     (PANEL_SPANS * SPAN) /* of a panel */
 #define GROUPS_16   (COLUMNS / 16)
-#define PAIR        2  /* panels that are multiplied together: a token's values are loaded once for both */
-#define PAIRS       2  /* beside each other, at most: what is made ready of a token serves all */
-#define MOST_TOKENS 16 /* beside a panel at once */
+#define PAIR        2 /* panels that are multiplied together: a token's values are loaded once for both */
+#define PAIRS       2 /* beside each other, at most: what is made ready of a token serves all */
+#define PASS_TOKENS 8 /* beside a pair: their sums stay in registers, which VPDPBUSD is slow to add to */
+#define MOST_TOKENS (2 * PASS_TOKENS) /* made ready at once: of two passes over a pair */
 
 /* A token beside a panel. Its groups are those of the format's scales, or of its minima if there are any. */
 struct token {
