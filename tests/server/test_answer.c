@@ -153,8 +153,8 @@ static void chat_stream(void **state)
         "{\"role\":\"assistant\",\"content\":\"\"}",
         "{\"reasoning_content\":\"a\\n\\nb\"}",
         "{\"content\":\"data: [DONE]\\n\\n\"}",
-        "{\"tool_calls\":[{\"index\":1,\"id\":\"call_x\",\"type\":\"function\",\"function\":{\"name\":\"f\","
-        "\"arguments\":\"\"}}]}",
+        ("{\"tool_calls\":[{\"index\":1,\"id\":\"call_x\",\"type\":\"function\",\"function\":{\"name\":\"f\","
+         "\"arguments\":\"\"}}]}"),
         "{\"tool_calls\":[{\"index\":1,\"function\":{\"arguments\":\"{\\\"\"}}]}",
         "{}",
     };
