@@ -2,16 +2,15 @@
 """openai_client.py - what programs rely on, asked through the `openai` package.
 
 usage: openai_client.py URL     of a server whose model is "tiny": random weights, so the words mean nothing
-
-Every function that begins with check_ is one check; a failure ends the script with its traceback.
 """
 import asyncio
 import json
-import sys
 import time
 import urllib.request
 
 import openai
+
+from openai_checks import run_checks
 
 HELLO = [{"role": "user", "content": "Count from one to ten in French."}]
 GREEDY = {"temperature": 0, "max_tokens": 24}
@@ -226,13 +225,4 @@ def check_many(client):
         assert text_of(answer) == text_of(ask(client, messages=question)), question
 
 
-def main():
-    client = openai.OpenAI(base_url=sys.argv[1], api_key="any", max_retries=0, timeout=120)
-    for name, check in list(globals().items()):
-        if name.startswith("check_"):
-            print(name, flush=True)
-            check(client)
-
-
-if __name__ == "__main__":
-    main()
+run_checks(globals())

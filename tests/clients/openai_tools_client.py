@@ -3,13 +3,11 @@
 
 usage: openai_tools_client.py URL     of a server of Minnow (`fathom serve --demo`)
 
-Minnow was never shown a tool, and writes no JSON by itself: what the server does not force, biases do. Every
-function that begins with check_ is one check; a failure ends the script with its traceback.
+Minnow was never shown a tool, and writes no JSON by itself: what the server does not force, biases do.
 """
 import json
-import sys
 
-import openai
+from openai_checks import run_checks
 
 QUESTION = {"role": "user", "content": "How high is the tide at Brest?"}
 LOOK = {
@@ -127,12 +125,4 @@ def check_object(client):
         assert isinstance(json.loads(choice.message.content), dict), choice
 
 
-def main():
-    client = openai.OpenAI(base_url=sys.argv[1], api_key="any", max_retries=0, timeout=120)
-    for name, check in list(globals().items()):
-        if name.startswith("check_"):
-            print(name, flush=True)
-            check(client)
-
-
-main()
+run_checks(globals())
