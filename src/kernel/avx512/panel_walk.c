@@ -108,8 +108,8 @@ static void fill_pair(const struct panel_format *f, const struct product *p, str
 
 /* ---- the walk ---- */
 
-/* Rows that stand in panels at once. Few tokens are made ready for each pair: rows are then read in longer
- * stretches. */
+/* Rows that stand in panels at once. Tokens that all pass at once are made ready anew for each pair, and the
+ * pair's memory, always the same, stays in the first-level cache. For more, what is made ready serves two. */
 static size_t most_rows(size_t n_tokens)
 {
     return n_tokens <= MOST_TOKENS ? PAIR * PANEL_ROWS : PAIRS * PAIR * PANEL_ROWS;
