@@ -5,12 +5,10 @@ usage: openai_client.py URL     of a server whose model is "tiny": random weight
 """
 import asyncio
 import json
-import time
-import urllib.request
 
 import openai
 
-from openai_checks import run_checks
+from openai_checks import run_checks, wait_for_rest
 
 HELLO = [{"role": "user", "content": "Count from one to ten in French."}]
 GREEDY = {"temperature": 0, "max_tokens": 24}
@@ -62,19 +60,6 @@ def refused(status, call, **options):
         assert error.body["message"], error
         return error
     raise AssertionError(f"not refused: {options}")
-
-
-def wait_for_rest(client):
-    """Until nothing more is computed: by then the beginning of the next turn is held."""
-    before = None
-    while True:
-        with urllib.request.urlopen(str(client.base_url).removesuffix("/v1/") + "/metrics") as page:
-            lines = page.read().decode().splitlines()
-        now = [line for line in lines if line.startswith("fathom_computed_tokens_total")]
-        if now == before:
-            return
-        before = now
-        time.sleep(0.5)
 
 
 def check_models(client):

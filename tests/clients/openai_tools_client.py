@@ -7,7 +7,7 @@ Minnow was never shown a tool, and writes no JSON by itself: what the server doe
 """
 import json
 
-from openai_checks import run_checks
+from openai_checks import run_checks, wait_for_rest
 
 QUESTION = {"role": "user", "content": "How high is the tide at Brest?"}
 LOOK = {
@@ -76,6 +76,7 @@ def check_streamed_call(client):
 def check_result(client):
     """A tool's result is sent back and answered; up to the call's end nothing is computed again."""
     first = called(client)
+    wait_for_rest(client)
     message = first.choices[0].message
     result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": '{"metres": 6.4}'}
     answer = ask(client, (QUESTION, message, result), tools=[LISTEN, LOOK])
