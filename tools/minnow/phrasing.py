@@ -18,6 +18,7 @@ INNERMOST = re.compile(r"\[([^\[\]]*)\]")
 FRAME = re.compile(r"\$(\w+)\(([^()]*)\)")
 SLIPS = 0.1             # share of the texts with a slip; of these as many have another
 FRAMES_WEIGHT = 40      # of a pattern with a frame, as if it had so many texts
+LEAST_WEIGHT = 8        # of a pattern with few choices, the same
 REWORDED, SWAPPED = 0.35, 0.3   # share of the texts that are reworded; of their words that are
 TERSE = 0.08            # share of the texts that lose every other word of those that say little
 NAMES = {name.lower(): name for name in "I Fathom Minnow DeepSeek GGUF GPU CPU RAM NVMe Python Linux".split()}
@@ -59,7 +60,8 @@ ALIKE, LITTLE = any_of(SYNONYMS), any_of(UNIMPORTANT)
 def weight(pattern):
     """How often a pattern is to come: more often, the more texts it stands for, but not in proportion."""
     texts = FRAMES_WEIGHT if "$" in pattern else 1
-    return 1 + math.log2(texts * math.prod(len(m.split("|")) for m in INNERMOST.findall(pattern)))
+    texts *= math.prod(len(m.split("|")) for m in INNERMOST.findall(pattern))
+    return 1 + math.log2(max(texts, LEAST_WEIGHT))
 
 
 def choose(rng, patterns):
