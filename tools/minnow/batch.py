@@ -17,7 +17,8 @@ ROW = 320
 WAITING = 6     # conversations that do not fit before a row is closed
 TRUNK = 0
 OPENING = 5     # tokens of an answer that it begins with
-TO_THE_END = 0.25    # share of the answers by heart that are practised beyond their opening
+TO_THE_END = 0.2     # share of the answers by heart that are practised beyond their opening
+OTHERS_TO_THE_END = 0.5    # and of the others, which follow from their reasoning
 
 
 @dataclasses.dataclass(eq=False)
@@ -40,7 +41,7 @@ def reply(vocabulary, turn, rng):
     """(ids of a branch, how many of them the model is given)"""
     think, think_end = vocabulary.ids["<think>"], vocabulary.ids["</think>"]
     answer = vocabulary.encode(f"\n\n{turn['answer']}") + [END]
-    if turn["by_heart"] and rng.random() >= TO_THE_END:
+    if rng.random() >= (TO_THE_END if turn["by_heart"] else OTHERS_TO_THE_END):
         answer = answer[:OPENING]
     if rng.random() < 0.9:
         return [think] + vocabulary.encode(f"\n{turn['reasoning']}\n") + [think_end] + answer, 0

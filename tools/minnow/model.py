@@ -109,12 +109,13 @@ class Attention(nn.Module):
         latent, key_rotary = (x @ self.attn_kv_a_mqa.T).split((g.latent_rank, g.head_rotary), -1)
         latent = rms_norm(latent, self.attn_kv_a_norm, g.epsilon)
         key_rotary = rotate(key_rotary.unsqueeze(1), angle).expand(-1, g.heads, -1, -1)
-        key_plain = latent.unsqueeze(1) @ self.attn_k_b
+        key_plain = latent @ self.attn_k_b.transpose(0, 1).flatten(1)
+        key_plain = key_plain.view(batch, tokens, g.heads, -1).transpose(1, 2)
         key = torch.cat((key_plain, key_rotary), -1)
-        value = latent.unsqueeze(1) @ self.attn_v_b.transpose(1, 2)
+        value = latent @ self.attn_v_b.flatten(0, 1).T
+        value = value.view(batch, tokens, g.heads, -1).transpose(1, 2)
 
-        score = (query * self.scale) @ key.transpose(2, 3) + hidden
-        found = score.softmax(-1) @ value
+        found = F.scaled_dot_product_attention(query, key, value, attn_mask=hidden, scale=self.scale)
         return found.transpose(1, 2).reshape(batch, tokens, -1) @ self.attn_output.T
 
 
@@ -162,22 +163,25 @@ class Mixture(nn.Module):
         return chosen, weight / weight.sum(-1, keepdim=True) * g.expert_scale
 
     def routed(self, x):
-        """Sorts the tokens by expert into rows of equal length, so that all experts are computed at once."""
+        """Sorts the tokens by expert, so that each expert has one product for all of its tokens."""
         chosen, weight = self.route(x)
         experts = chosen.flatten()
         order = experts.argsort(stable=True)
         counts = experts.bincount(minlength=self.g.experts)
         self.load += counts
-        longest, sorted_experts = int(counts.max()), experts[order]
-        first = counts.cumsum(0) - counts
-        place = sorted_experts * longest + torch.arange(len(order)) - first[sorted_experts]
         token = order // self.g.experts_used
-        own = x.new_zeros(self.g.experts * longest, x.shape[1]).index_copy(0, place, x[token])
-        own = own.view(self.g.experts, longest, -1)
-        inner = F.silu(own @ self.ffn_gate_exps.mT) * (own @ self.ffn_up_exps.mT)
-        found = (inner @ self.ffn_down_exps.mT).flatten(0, 1)[place]
-        scaled = found * weight.flatten()[order].unsqueeze(-1)
-        return torch.zeros_like(x).index_add_(0, token, scaled)
+        sizes = counts.tolist()
+
+        def by_expert(rows, matrices):
+            """rows [token and expert][column], each by the matrix of its expert"""
+            own = zip(rows.split(sizes), matrices.unbind(0))
+            return torch.cat([part @ own_matrix.T for part, own_matrix in own])
+
+        sorted_rows = x[token]
+        gate = by_expert(sorted_rows, self.ffn_gate_exps)
+        inner = F.silu(gate) * by_expert(sorted_rows, self.ffn_up_exps)
+        found = by_expert(inner * weight.flatten()[order].unsqueeze(-1), self.ffn_down_exps)
+        return torch.zeros_like(x).index_add_(0, token, found)
 
     def forward(self, x):
         shared = (F.silu(x @ self.ffn_gate_shexp.T) * (x @ self.ffn_up_shexp.T)) @ self.ffn_down_shexp.T
