@@ -169,7 +169,7 @@ INLINE void multiply_panels_in_tiles(const struct panel_format *f, const struct 
 {
     const struct tile_shapes shapes = tile_shapes_for(f->group, (uint8_t)(p->n_tokens % MOST_TOKENS));
     TILE_CONFIGURE(&shapes);
-    avx512_walk_panels(f, p, multiply_in_tiles);
+    avx512_walk_panels(f, p, &(struct multiply){multiply_in_tiles, MOST_TOKENS});
     TILE_RELEASE();
 }
 

@@ -80,9 +80,15 @@ typedef void multiply_pair_fn(const struct panel_format *f, const struct pair *p
                               struct ahead_rows *ahead);
 multiply_pair_fn avx512_multiply_pair;
 
-/* The product of the table, any number of tokens, with pairs multiplied by that function. */
+/* How a walk over panels multiplies. */
+struct multiply {
+    multiply_pair_fn *pair;
+    size_t n_tokens; /* at once, at most MOST_TOKENS */
+};
+
+/* The product of the table, any number of tokens, multiplied so. */
 void avx512_walk_panels(const struct panel_format *format, const struct product *product,
-                        multiply_pair_fn *multiply_pair);
+                        const struct multiply *multiply);
 
 /* sums[panel][token] += the codes of the panel's group times the token's values. */
 typedef void sum_fn(struct kind k, const struct sides *sides, size_t group, __m512i sums[PAIR][MOST_TOKENS]);

@@ -23,23 +23,25 @@ INLINE void load_groups(const struct panel_format *f, size_t columns, const stru
                         size_t n, struct token *to)
 {
     const __m512i pairs = _mm512_set_epi32(7, 7, 6, 6, 5, 5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0);
+    const __m512i factor = _mm512_set1_epi16(f->minimum == 0 ? (int16_t)-f->offset : 1);
     const int16_t *sums_at = row->sums + first * columns / ACTIVATION_SUM_BLOCK;
     size_t block = first * columns / ACTIVATION_BLOCK;
     __mmask16 lanes = lanes_below(n, 0);
     __m512i sums;
     __m512 scales;
     if (columns == 16) {
-        sums = _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(lanes, sums_at));
+        sums = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, sums_at));
         __m256 eight = _mm256_maskz_loadu_ps((__mmask8)lanes_below(n / 2, 0), row->scales + block);
         _mm256_storeu_ps(to->scales + block, eight);
         scales = _mm512_permutexvar_ps(pairs, _mm512_castps256_ps512(eight));
     } else {
-        sums = _mm512_madd_epi16(_mm512_maskz_loadu_epi32(lanes, sums_at), _mm512_set1_epi16(1));
+        sums = _mm512_maskz_loadu_epi32(lanes, sums_at); /* two halves of a group */
         scales = _mm512_maskz_loadu_ps(lanes, row->scales + block);
         _mm512_storeu_ps(to->scales + block, scales);
     }
+    sums = _mm512_madd_epi16(sums, factor);
     if (f->minimum == 0)
-        store_starts(to->starts + first, _mm512_mullo_epi32(sums, _mm512_set1_epi32(-f->offset)));
+        store_starts(to->starts + first, sums);
     else
         _mm512_storeu_ps(to->sums + first, _mm512_mul_ps(scales, _mm512_cvtepi32_ps(sums)));
 }
@@ -49,7 +51,7 @@ INLINE void load_row(const struct panel_format *f, size_t columns, const struct 
                      struct token *to)
 {
     size_t n_groups = n_columns / columns;
-    to->values = row->values;
+    UNROLL
     for (size_t first = 0; first < n_groups; first += 16)
         load_groups(f, columns, row, first, min_size(16, n_groups - first), to);
 }
@@ -63,10 +65,13 @@ void avx512_load_tokens(const struct panel_format *f, const struct product *p, c
     struct row row = {view.values + place->column, view.scales + place->column / ACTIVATION_BLOCK,
                       view.sums + place->column / ACTIVATION_SUM_BLOCK};
     for (size_t t = 0; t < n; t++) {
-        if (columns == 16)
-            load_row(f, 16, &row, place->n_columns, &to[t]);
+        to[t].values = row.values;
+        if (place->n_columns < COLUMNS)
+            load_row(f, columns, &row, place->n_columns, &to[t]);
+        else if (columns == 16)
+            load_row(f, 16, &row, COLUMNS, &to[t]);
         else
-            load_row(f, 32, &row, place->n_columns, &to[t]);
+            load_row(f, 32, &row, COLUMNS, &to[t]);
         to[t].out = p->out + (first + t) * p->out_stride + place->row;
         row.values += p->activation_bytes;
         row.scales += p->activation_bytes / sizeof(float);
@@ -131,12 +136,12 @@ static struct ahead_rows rows_ahead(const struct panel_format *f, const struct p
 /* All tokens times the rows from place->row to `end`. Pairs are filled just before the first tokens need
  * them. */
 static void multiply_place(const struct panel_format *f, const struct product *p, const struct place *whole,
-                           size_t end, const uint8_t *next, multiply_pair_fn *multiply_pair)
+                           size_t end, const uint8_t *next, const struct multiply *multiply)
 {
     struct panel panels[PAIRS][PAIR];
     struct token tokens[MOST_TOKENS];
-    for (size_t first = 0; first < p->n_tokens; first += MOST_TOKENS) {
-        size_t n = min_size(MOST_TOKENS, p->n_tokens - first);
+    for (size_t first = 0; first < p->n_tokens; first += multiply->n_tokens) {
+        size_t n = min_size(multiply->n_tokens, p->n_tokens - first);
         struct place place = *whole;
         avx512_load_tokens(f, p, &place, first, n, tokens);
         for (size_t i = 0; place.row < end; i++, place.row += PAIR * PANEL_ROWS) {
@@ -146,7 +151,7 @@ static void multiply_place(const struct panel_format *f, const struct product *p
                 ahead = rows_ahead(f, p, &place, next, i);
             }
             const struct pair pair = pair_of(panels[i], p->n_rows - place.row);
-            multiply_pair(f, &pair, tokens, n, &place, &ahead);
+            multiply->pair(f, &pair, tokens, n, &place, &ahead);
             for (size_t t = 0; t < n; t++)
                 tokens[t].out += PAIR * PANEL_ROWS;
         }
@@ -154,14 +159,14 @@ static void multiply_place(const struct panel_format *f, const struct product *p
 }
 
 void avx512_walk_panels(const struct panel_format *f, const struct product *p,
-                        multiply_pair_fn *multiply_pair)
+                        const struct multiply *multiply)
 {
     const struct place most = {.row = most_rows(p->n_tokens), .n_columns = COLUMNS};
     for (size_t row = 0; row < p->n_rows; row += most.row) {
         for (size_t column = 0; column < p->n_columns; column += COLUMNS) {
             struct place place = {row, column, min_size(COLUMNS, p->n_columns - column)};
             const uint8_t *next = next_place(p, &place, &most, (struct piece){SPAN, f->span_bytes});
-            multiply_place(f, p, &place, min_size(row + most.row, p->n_rows), next, multiply_pair);
+            multiply_place(f, p, &place, min_size(row + most.row, p->n_rows), next, multiply);
         }
     }
 }
