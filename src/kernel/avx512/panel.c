@@ -71,7 +71,7 @@ void avx512_multiply_pair(const struct panel_format *f, const struct pair *pair,
 /* All tokens pass in as many each, two passes at once, or three of 6, 6 and 5 would be of 8, 8 and 1. */
 static size_t tokens_at_once(size_t n_tokens)
 {
-    size_t n_passes = (n_tokens + PASS_TOKENS - 1) / PASS_TOKENS;
+    size_t n_passes = max_size(1, (n_tokens + PASS_TOKENS - 1) / PASS_TOKENS);
     return 2 * ((n_tokens + n_passes - 1) / n_passes);
 }
 
