@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "kernel/attend.h"
-#include "kernel/unroll.h"
+#include "kernel/avx2/kept.h"
 
 #define LANES     ATTEND_LANES
 #define HALF      8
@@ -27,14 +27,6 @@ struct grid {
     size_t row_stride, word_stride;
     size_t n_words;
 };
-
-/* Keeps a sum as written: gcc adds up products in trees, for which registers are too few, or stores every sum
- * in every round. */
-INLINE __m256i kept(__m256i sum)
-{
-    __asm__("" : "+x"(sum));
-    return sum;
-}
 
 INLINE void multiply_tile(const struct grid *g, int n_rows, add_product_fn *add_product,
                           __m256i sums[MOST_TILE][HALVES])

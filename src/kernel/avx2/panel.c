@@ -6,6 +6,7 @@
  * 64 (IQ2: 43, IQ3_XXS: 62), 2 up to 128 (Q8_0, IQ4). They begin with -offset times the activations and
  * may wrap around on the way; the only operation that saturates instead, VPMADDUBSW, gets codes up to 128 and
  * stays below 2 x 128 x 127. A group's scale is multiplied in integers, as in dot.h. */
+#include "kernel/avx2/kept.h"
 #include "kernel/avx2/panel_put.h"
 
 #define PANEL_TOKENS 4 /* that share a panel's loads */
@@ -27,13 +28,6 @@ struct sums {
 INLINE __m256i load_codes(const struct panel *panel, size_t four, size_t part)
 {
     return _mm256_load_si256((const __m256i *)(const void *)panel->codes[four][part * LANES]);
-}
-
-/* Keeps a sum as written: gcc adds up products in trees, for which registers are too few. */
-INLINE __m256i kept(__m256i v)
-{
-    __asm__("" : "+x"(v));
-    return v;
 }
 
 /* Sums of 16 bits of `k.fours` fours from the panel's `four` on. */
