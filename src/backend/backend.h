@@ -64,8 +64,8 @@ struct step {
     enum attention_form attention;
     float *logits; /* [rows that want them, in order][n_vocabulary] host memory, filled when end() returns */
     /* Asked between verbs, from one thread at a time, until it is true once: then the verbs that are left are
-     * not run, and end() fails. What the rows' positions hold is undefined after that. Ranks that add up their
-     * parts need the same answer at the same verb, or one waits for the others. NULL: nobody asks. */
+     * not run, and end() fails. What the rows' positions hold is undefined after that. Ranks that add up
+     * their parts need the same answer at the same verb, or one waits for the others. NULL: nobody asks. */
     bool (*stop)(void *stopper);
     void *stopper;
 };

@@ -15,6 +15,7 @@
 #include "text/vocabulary.h"
 #include "weights/paged.h"
 #include "weights/plan.h"
+#include "weights/read_ahead.h"
 #include "weights/settle.h"
 #include "weights/weigh.h"
 
@@ -52,7 +53,8 @@ struct fathom_model {
     struct settled settled;
     struct backend *backend;
     struct resident weights;
-    struct paged paged; /* where the plan says that memory does not hold all weights */
+    struct read_ahead read_ahead; /* where the plan says that it does */
+    struct paged paged;           /* where the plan says that memory does not hold all weights */
     bool exact;
     enum cache_format cache; /* of sessions that ask for none */
     enum attention_form attention;

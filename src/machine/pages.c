@@ -17,6 +17,10 @@
  * which is this where nobody changed it (VM_READAHEAD_PAGES). */
 #define WILL_NEED_BYTES ((size_t)128 << 10)
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14 */
+#endif
+
 static size_t page_bytes(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);
@@ -67,11 +71,16 @@ void pages_free(void *block, size_t n_bytes)
 }
 
 /* The kernel wants the start at a page; it rounds the length up by itself. */
-static void advise(const void *bytes, size_t n_bytes, int advice)
+static bool advise(const void *bytes, size_t n_bytes, int advice)
 {
     size_t inside = (uintptr_t)bytes % page_bytes();
-    if (n_bytes > 0)
-        madvise((uint8_t *)bytes - inside, n_bytes + inside, advice);
+    return n_bytes == 0 || madvise((uint8_t *)bytes - inside, n_bytes + inside, advice) == 0;
+}
+
+void pages_read(const void *bytes, size_t n_bytes)
+{
+    if (!advise(bytes, n_bytes, MADV_POPULATE_READ))
+        pages_will_need(bytes, n_bytes);
 }
 
 void pages_will_need(const void *bytes, size_t n_bytes)
@@ -84,6 +93,11 @@ void pages_will_need(const void *bytes, size_t n_bytes)
 void pages_random(const void *bytes, size_t n_bytes)
 {
     advise(bytes, n_bytes, MADV_RANDOM);
+}
+
+void pages_want_huge(const void *bytes, size_t n_bytes)
+{
+    advise(bytes, n_bytes, MADV_HUGEPAGE);
 }
 
 void pages_keep_small(void *block, size_t n_bytes)

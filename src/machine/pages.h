@@ -33,6 +33,8 @@ bool pages_place(void *block, size_t n_bytes, const uint32_t *nodes, size_t n_no
 
 /* Brings a range of mapped memory in, from disk where it must, and keeps it there until it is unmapped. */
 bool pages_lock(const void *bytes, size_t n_bytes, struct error *err);
+/* Reads a range of mapped memory from disk, where it must, and maps it. What cannot be read is left out. */
+void pages_read(const void *bytes, size_t n_bytes);
 uint64_t pages_lock_limit(void); /* bytes that this process may lock in all; UINT64_MAX: any number */
 
 /* Whether memory holds all of a range of a mapped file now. The kernel tells only those who could write the
@@ -40,6 +42,8 @@ uint64_t pages_lock_limit(void); /* bytes that this process may lock in all; UIN
 bool pages_are_held(const void *bytes, size_t n_bytes);
 
 /* Advice about any range inside mapped memory; what the kernel does not take is lost without harm. */
+/* Read as much as a huge page with whatever is touched, and map it as one where the file system can. */
+void pages_want_huge(const void *bytes, size_t n_bytes);
 void pages_will_need(const void *bytes, size_t n_bytes); /* start reading all of it from disk now */
 void pages_random(const void *bytes, size_t n_bytes);    /* do not read ahead around what is touched */
 void pages_drop(const void *bytes, size_t n_bytes);      /* of a file: not needed again, others come first */

@@ -223,30 +223,30 @@ static bool allocate_state(struct cpu *cpu, struct error *err)
 {
     const struct geometry *g = &cpu->geometry;
     size_t n = cpu->backend.max_rows;
-    cpu->segments = memory_allocate(n, sizeof(struct segment), "segments", err);
-    cpu->sessions = memory_allocate(n, sizeof(uint32_t), "rows", err);
-    cpu->together = memory_allocate(n, sizeof(uint32_t), "rows", err);
-    cpu->wanted = memory_allocate(n, sizeof(uint32_t), "rows", err);
-    cpu->rotation = memory_allocate(n, g->head_rotary * sizeof(float), "rotations", err);
-    cpu->hidden[0] = memory_allocate(n, g->n_hidden * sizeof(float), "hidden state", err);
-    cpu->hidden[1] = memory_allocate(n, g->n_hidden * sizeof(float), "hidden state", err);
-    cpu->delta = memory_allocate(n, g->n_hidden * sizeof(float), "hidden state", err);
+    cpu->segments = blocks_take(&cpu->blocks, n, sizeof(struct segment), "segments", err);
+    cpu->sessions = blocks_take(&cpu->blocks, n, sizeof(uint32_t), "rows", err);
+    cpu->together = blocks_take(&cpu->blocks, n, sizeof(uint32_t), "rows", err);
+    cpu->wanted = blocks_take(&cpu->blocks, n, sizeof(uint32_t), "rows", err);
+    cpu->rotation = blocks_take(&cpu->blocks, n, g->head_rotary * sizeof(float), "rotations", err);
+    cpu->hidden[0] = blocks_take(&cpu->blocks, n, g->n_hidden * sizeof(float), "hidden state", err);
+    cpu->hidden[1] = blocks_take(&cpu->blocks, n, g->n_hidden * sizeof(float), "hidden state", err);
+    cpu->delta = blocks_take(&cpu->blocks, n, g->n_hidden * sizeof(float), "hidden state", err);
     return cpu->segments != NULL && cpu->sessions != NULL && cpu->together != NULL && cpu->wanted != NULL &&
            cpu->rotation != NULL && cpu->hidden[0] != NULL && cpu->hidden[1] != NULL && cpu->delta != NULL &&
-           operand_init(&cpu->normed, n, g->n_hidden, cpu->exact, err) &&
-           program_init(&cpu->program, g->n_layers, err);
+           operand_init(&cpu->normed, &cpu->blocks, n, g->n_hidden, cpu->exact, err) &&
+           program_init(&cpu->program, &cpu->blocks, g->n_layers, err);
 }
 
 static bool allocate_attention(struct cpu *cpu, struct error *err)
 {
     const struct geometry *g = &cpu->geometry;
     size_t n = cpu->backend.max_rows, n_query = (size_t)g->n_heads * geometry_head_query(g);
-    cpu->query_raw = memory_allocate(n, g->query_rank * sizeof(float), "queries", err);
-    cpu->query = memory_allocate(n, n_query * sizeof(float), "queries", err);
-    cpu->latent = memory_allocate(n, geometry_cache_values(g) * sizeof(float), "latents", err);
+    cpu->query_raw = blocks_take(&cpu->blocks, n, g->query_rank * sizeof(float), "queries", err);
+    cpu->query = blocks_take(&cpu->blocks, n, n_query * sizeof(float), "queries", err);
+    cpu->latent = blocks_take(&cpu->blocks, n, geometry_cache_values(g) * sizeof(float), "latents", err);
     return cpu->query_raw != NULL && cpu->query != NULL && cpu->latent != NULL &&
-           operand_init(&cpu->query_low, n, g->query_rank, cpu->exact, err) &&
-           operand_init(&cpu->heads, n, (size_t)g->n_heads * g->head_value, cpu->exact, err) &&
+           operand_init(&cpu->query_low, &cpu->blocks, n, g->query_rank, cpu->exact, err) &&
+           operand_init(&cpu->heads, &cpu->blocks, n, (size_t)g->n_heads * g->head_value, cpu->exact, err) &&
            split_create(cpu, err);
 }
 
@@ -254,14 +254,15 @@ static bool allocate_feed_forward(struct cpu *cpu, struct error *err)
 {
     const struct geometry *g = &cpu->geometry;
     size_t n = cpu->backend.max_rows;
-    if (!operand_init(&cpu->inner, n, cpu_inner_columns(g), cpu->exact, err))
+    if (!operand_init(&cpu->inner, &cpu->blocks, n, cpu_inner_columns(g), cpu->exact, err))
         return false;
     if (g->n_experts == 0)
         return true;
-    cpu->router_scores = memory_allocate(n, g->n_experts * sizeof(float), "router scores", err);
-    cpu->chosen = memory_allocate(n, g->n_experts_used * sizeof(uint32_t), "router choices", err);
-    cpu->chosen_weights = memory_allocate(n, g->n_experts_used * sizeof(float), "router choices", err);
-    cpu->routed = memory_allocate(n, g->n_hidden * sizeof(float), "expert sums", err);
+    cpu->router_scores = blocks_take(&cpu->blocks, n, g->n_experts * sizeof(float), "router scores", err);
+    cpu->chosen = blocks_take(&cpu->blocks, n, g->n_experts_used * sizeof(uint32_t), "router choices", err);
+    cpu->chosen_weights =
+        blocks_take(&cpu->blocks, n, g->n_experts_used * sizeof(float), "router choices", err);
+    cpu->routed = blocks_take(&cpu->blocks, n, g->n_hidden * sizeof(float), "expert sums", err);
     return cpu->router_scores != NULL && cpu->chosen != NULL && cpu->chosen_weights != NULL &&
            cpu->routed != NULL && cpu_slots_create(cpu, err);
 }
@@ -273,8 +274,8 @@ static bool allocate_members(struct cpu *cpu, struct error *err)
     cpu->scratch_bytes =
         round_up(max_size(cpu_attention_scratch(g, cpu->backend.max_rows), cpu_feed_forward_scratch()),
                  MEMORY_ALIGNMENT);
-    cpu->scratch = memory_allocate(n_members, cpu->scratch_bytes, "scratch", err);
-    cpu->own = memory_allocate(n_members, sizeof *cpu->own, "scratch", err);
+    cpu->scratch = blocks_take(&cpu->blocks, n_members, cpu->scratch_bytes, "scratch", err);
+    cpu->own = blocks_take(&cpu->blocks, n_members, sizeof *cpu->own, "scratch", err);
     if (cpu->scratch == NULL || cpu->own == NULL)
         return false;
     cpu->own[0] = (struct own){cpu->normed, cpu->query_low, cpu->heads.int8};
@@ -283,46 +284,22 @@ static bool allocate_members(struct cpu *cpu, struct error *err)
     cpu->heads.together = cpu->inner.together = cpu->together;
     for (size_t i = 1; i < n_members; i++) {
         struct own *own = &cpu->own[i];
-        if (!operand_init(&own->normed, 1, g->n_hidden, cpu->exact, err) ||
-            !operand_init(&own->query_low, 1, g->query_rank, cpu->exact, err))
+        if (!operand_init(&own->normed, &cpu->blocks, 1, g->n_hidden, cpu->exact, err) ||
+            !operand_init(&own->query_low, &cpu->blocks, 1, g->query_rank, cpu->exact, err))
             return false;
         if (cpu->heads.int8 == NULL)
             continue;
-        own->heads_int8 = memory_allocate(1, cpu->heads.int8_bytes, "activations", err);
+        own->heads_int8 = blocks_take(&cpu->blocks, 1, cpu->heads.int8_bytes, "activations", err);
         if (own->heads_int8 == NULL)
             return false;
     }
     return true;
 }
 
-static void free_members(struct cpu *cpu)
-{
-    for (size_t i = 1; cpu->own != NULL && i < team_size(cpu->team); i++) {
-        operand_release(&cpu->own[i].normed);
-        operand_release(&cpu->own[i].query_low);
-        memory_free(cpu->own[i].heads_int8);
-    }
-    memory_free(cpu->own);
-    memory_free(cpu->scratch);
-}
-
 static void destroy(struct backend *backend)
 {
     struct cpu *cpu = cpu_of(backend);
-    void *const blocks[] = {cpu->frequencies, cpu->hidden[0], cpu->hidden[1],     cpu->delta,
-                            cpu->rotation,    cpu->query_raw, cpu->query,         cpu->latent,
-                            cpu->wanted,      cpu->sessions,  cpu->together,      cpu->segments,
-                            cpu->chosen,      cpu->routed,    cpu->router_scores, cpu->chosen_weights};
-    free_members(cpu);
-    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
-        memory_free(blocks[i]);
-    operand_release(&cpu->normed);
-    operand_release(&cpu->query_low);
-    operand_release(&cpu->heads);
-    operand_release(&cpu->inner);
-    program_release(&cpu->program);
-    cpu_slots_free(cpu);
-    split_free(cpu);
+    blocks_release(&cpu->blocks);
     memory_free(cpu);
 }
 
@@ -384,7 +361,7 @@ struct backend *cpu_create(const struct cpu_options *options, struct error *err)
     cpu->rank_sum = options->rank_sum;
     cpu->score_scale = options->rope.score_scale;
     cpu->exact = options->exact;
-    cpu->frequencies = memory_allocate(g->head_rotary / 2, sizeof(float), "frequencies", err);
+    cpu->frequencies = blocks_take(&cpu->blocks, g->head_rotary / 2, sizeof(float), "frequencies", err);
     if (cpu->frequencies == NULL || !choose_kernels(cpu, options->isa, err) || !allocate_state(cpu, err) ||
         !allocate_attention(cpu, err) || !allocate_feed_forward(cpu, err) || !allocate_members(cpu, err)) {
         destroy(&cpu->backend);

@@ -29,38 +29,22 @@ bool cpu_slots_create(struct cpu *cpu, struct error *err)
 {
     const struct geometry *g = &cpu->geometry;
     size_t n = cpu->backend.max_rows * g->n_experts_used;
-    struct slots *slots = cpu->slots = memory_allocate(1, sizeof *slots, "expert slots", err);
+    struct slots *slots = cpu->slots = blocks_take(&cpu->blocks, 1, sizeof *slots, "expert slots", err);
     if (slots == NULL)
         return false;
-    slots->outputs = memory_allocate(n, g->n_hidden * sizeof(float), "expert outputs", err);
-    slots->slot_of = memory_allocate(n, sizeof(uint32_t), "expert slots", err);
-    slots->together = memory_allocate(n, sizeof(uint32_t), "expert slots", err);
-    slots->first = memory_allocate(g->n_experts + 1, sizeof(uint32_t), "expert slots", err);
-    slots->wanted = memory_allocate(g->n_experts, sizeof(uint32_t), "expert ids", err);
-    slots->jobs = memory_allocate(g->n_experts, sizeof(struct job), "expert jobs", err);
+    slots->outputs = blocks_take(&cpu->blocks, n, g->n_hidden * sizeof(float), "expert outputs", err);
+    slots->slot_of = blocks_take(&cpu->blocks, n, sizeof(uint32_t), "expert slots", err);
+    slots->together = blocks_take(&cpu->blocks, n, sizeof(uint32_t), "expert slots", err);
+    slots->first = blocks_take(&cpu->blocks, g->n_experts + 1, sizeof(uint32_t), "expert slots", err);
+    slots->wanted = blocks_take(&cpu->blocks, g->n_experts, sizeof(uint32_t), "expert ids", err);
+    slots->jobs = blocks_take(&cpu->blocks, g->n_experts, sizeof(struct job), "expert jobs", err);
     if (slots->outputs == NULL || slots->slot_of == NULL || slots->together == NULL || slots->first == NULL ||
         slots->wanted == NULL || slots->jobs == NULL ||
-        !operand_init(&slots->inputs, n, g->n_hidden, cpu->exact, err) ||
-        !operand_init(&slots->inner, n, g->n_expert_ff, cpu->exact, err))
+        !operand_init(&slots->inputs, &cpu->blocks, n, g->n_hidden, cpu->exact, err) ||
+        !operand_init(&slots->inner, &cpu->blocks, n, g->n_expert_ff, cpu->exact, err))
         return false;
     slots->inputs.together = slots->inner.together = slots->together;
     return true;
-}
-
-void cpu_slots_free(struct cpu *cpu)
-{
-    struct slots *slots = cpu->slots;
-    if (slots == NULL)
-        return;
-    operand_release(&slots->inputs);
-    operand_release(&slots->inner);
-    memory_free(slots->outputs);
-    memory_free(slots->slot_of);
-    memory_free(slots->together);
-    memory_free(slots->first);
-    memory_free(slots->wanted);
-    memory_free(slots->jobs);
-    memory_free(slots);
 }
 
 enum { PHASE_SHARED, PHASE_INNER, PHASE_DOWN, PHASE_SUM };

@@ -5,27 +5,18 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/memory.h"
-
-bool operand_init(struct operand *operand, size_t n_rows, size_t n_columns, bool floats_only,
-                  struct error *err)
+bool operand_init(struct operand *operand, struct blocks *blocks, size_t n_rows, size_t n_columns,
+                  bool floats_only, struct error *err)
 {
     *operand = (struct operand){.n_columns = n_columns};
-    operand->floats = memory_allocate(n_rows, n_columns * sizeof(float), "activations", err);
+    operand->floats = blocks_take(blocks, n_rows, n_columns * sizeof(float), "activations", err);
     if (operand->floats == NULL)
         return false;
     if (floats_only || n_columns % ACTIVATION_BLOCK != 0)
         return true;
     operand->int8_bytes = activation_row_bytes(n_columns);
-    operand->int8 = memory_allocate(n_rows, operand->int8_bytes, "activations", err);
+    operand->int8 = blocks_take(blocks, n_rows, operand->int8_bytes, "activations", err);
     return operand->int8 != NULL;
-}
-
-void operand_release(struct operand *operand)
-{
-    memory_free(operand->floats);
-    memory_free(operand->int8);
-    *operand = (struct operand){0};
 }
 
 struct operand operand_of_width(const struct operand *operand, size_t n_columns)

@@ -7,26 +7,27 @@
 #define FATHOM_BACKEND_CPU_OPERAND_H
 
 #include "kernel/kernel.h"
+#include "machine/blocks.h"
 
 struct operand {
-    float *floats; /* [row][n_columns] owned */
-    uint8_t *int8; /* [row][int8_bytes] owned, rows as quant/activation.h; NULL: floats only */
+    float *floats; /* [row][n_columns] */
+    uint8_t *int8; /* [row][int8_bytes] rows as quant/activation.h; NULL: floats only */
     size_t int8_bytes;
     size_t n_columns;
     /* [row] how many rows of its session the product takes together with it; NULL: few. Not owned. */
     const uint32_t *together;
 };
 
-bool operand_init(struct operand *operand, size_t n_rows, size_t n_columns, bool floats_only,
-                  struct error *err);
-void operand_release(struct operand *operand);
+/* Its memory is of `blocks`. */
+bool operand_init(struct operand *operand, struct blocks *blocks, size_t n_rows, size_t n_columns,
+                  bool floats_only, struct error *err);
 
 static inline float *operand_row(const struct operand *operand, size_t row)
 {
     return operand->floats + row * operand->n_columns;
 }
 
-/* The same memory with shorter rows; n_columns at most the operand's. A view: never released. */
+/* The same memory with shorter rows; n_columns at most the operand's. */
 struct operand operand_of_width(const struct operand *operand, size_t n_columns);
 
 /* The int8 form of a row from its floats; nothing where there is none. */

@@ -4,24 +4,16 @@
 
 #include <assert.h>
 
-#include "base/memory.h"
-
 /* project, append, attend, reduce; route, shared, handover and its sum, reduce; and embed and head around the
  * layers */
 #define VERBS_PER_LAYER 9
 #define VERBS_AROUND    2
 
-bool program_init(struct program *program, uint32_t n_layers, struct error *err)
+bool program_init(struct program *program, struct blocks *blocks, uint32_t n_layers, struct error *err)
 {
     *program = (struct program){.capacity = (size_t)n_layers * VERBS_PER_LAYER + VERBS_AROUND};
-    program->verbs = memory_allocate(program->capacity, sizeof *program->verbs, "a step's verbs", err);
+    program->verbs = blocks_take(blocks, program->capacity, sizeof *program->verbs, "a step's verbs", err);
     return program->verbs != NULL;
-}
-
-void program_release(struct program *program)
-{
-    memory_free(program->verbs);
-    *program = (struct program){0};
 }
 
 struct verb *program_add(struct program *program, verb_run *run)

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "backend/backend.h"
+#include "machine/blocks.h"
 #include "machine/team.h"
 
 struct cpu;
@@ -64,13 +65,13 @@ struct verb {
 };
 
 struct program {
-    struct verb *verbs; /* [capacity] owned */
+    struct verb *verbs; /* [capacity] */
     size_t n_verbs;
     size_t capacity;
 };
 
-bool program_init(struct program *program, uint32_t n_layers, struct error *err);
-void program_release(struct program *program);
+/* Its memory is of `blocks`. */
+bool program_init(struct program *program, struct blocks *blocks, uint32_t n_layers, struct error *err);
 /* The next verb, zeroed but for `run` or `call`; the caller fills in its arguments. */
 struct verb *program_add(struct program *program, verb_run *run);
 struct verb *program_add_call(struct program *program, verb_call *call);

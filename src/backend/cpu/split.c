@@ -6,13 +6,11 @@
 #include <string.h>
 
 #include "backend/cpu/absorbed.h"
-#include "base/memory.h"
 
 /* What members leave for each other. */
 struct split {
     float *queries;       /* [head][latent_rank + rotary] */
     struct partial parts; /* [range][head] */
-    uint8_t *bytes;       /* all of them, owned */
 };
 
 static struct pieces lay_out(struct split *split, const struct geometry *g, uint8_t *at)
@@ -31,21 +29,12 @@ size_t split_bytes(const struct geometry *geometry)
 
 bool split_create(struct cpu *cpu, struct error *err)
 {
-    cpu->split = memory_allocate(1, sizeof *cpu->split, "attention", err);
-    if (cpu->split == NULL)
+    cpu->split = blocks_take(&cpu->blocks, 1, sizeof *cpu->split, "attention", err);
+    uint8_t *bytes = blocks_take(&cpu->blocks, 1, split_bytes(&cpu->geometry), "attention", err);
+    if (cpu->split == NULL || bytes == NULL)
         return false;
-    cpu->split->bytes = memory_allocate(1, split_bytes(&cpu->geometry), "attention", err);
-    if (cpu->split->bytes == NULL)
-        return false;
-    lay_out(cpu->split, &cpu->geometry, cpu->split->bytes);
+    lay_out(cpu->split, &cpu->geometry, bytes);
     return true;
-}
-
-void split_free(struct cpu *cpu)
-{
-    if (cpu->split != NULL)
-        memory_free(cpu->split->bytes);
-    memory_free(cpu->split);
 }
 
 bool split_pays(const struct cpu *cpu)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* state.h - what the CPU backend keeps between verbs; seen by backend/cpu/ alone.
  *
- * Every buffer has room for max_rows rows and is allocated once, at creation:
- * nothing allocates during a step. Row-wise results are computed whole by one
+ * Every buffer has room for max_rows rows and is taken once, at creation:
+ * nothing allocates during a step. What no step has filled yet costs no
+ * memory, since large blocks are real only where they are touched. Row-wise results are computed whole by one
  * member of the team, from their own operands, so no result depends on the
  * number of threads or on the other rows of the step. */
 #ifndef FATHOM_BACKEND_CPU_STATE_H
@@ -37,7 +38,8 @@ struct cpu {
     struct kernels kernels;
     struct team *team;
     struct rank_sum rank_sum;
-    float *frequencies; /* [head_rotary / 2] */
+    struct blocks blocks; /* all memory of the pointers below */
+    float *frequencies;   /* [head_rotary / 2] */
     float score_scale;
     bool exact;
 
@@ -213,7 +215,6 @@ enum cache_format cpu_cache_format(const struct cache *cache);
 /* ---- split.c: what members leave for each other ---- */
 
 bool split_create(struct cpu *cpu, struct error *err);
-void split_free(struct cpu *cpu);
 size_t split_bytes(const struct geometry *geometry);
 
 /* ---- the verbs ---- */
@@ -224,7 +225,6 @@ verb_call call_handover;
 size_t cpu_attention_scratch(const struct geometry *geometry, size_t max_rows); /* bytes a member */
 size_t cpu_feed_forward_scratch(void);
 bool cpu_slots_create(struct cpu *cpu, struct error *err);
-void cpu_slots_free(struct cpu *cpu);
 bool cpu_experts_batch(struct backend *backend, const struct experts_args *args,
                        const struct expert_batch *batch, struct error *err);
 
