@@ -62,12 +62,14 @@ check-load: ## a thousand requests from 64 clients, under the same two
 
 check-threads: ## tests that use the team of threads, and a crowd of clients, under ThreadSanitizer
 	$(call again,threads) CFLAGS='-O1 -g -fsanitize=thread' TIMEOUT=900 \
-	    TEST_SOURCES='tests/server/test_load.c $(shell grep -l 'machine/team\.h' tests/*/test_*.c)' \
+	    TEST_SOURCES='tests/server/test_load.c tests/weights/test_read_ahead.c \
+	        $(shell grep -l 'machine/team\.h' tests/*/test_*.c)' \
 	    TEST_SCRIPTS= test
 
 PARSERS := base gguf text weights
 # Sparse files as large as whole models, which valgrind and qemu have no room to map.
-SPARSE  := tests/weights/test_plan.c tests/weights/test_plan_forecast.c tests/cli/test_plan.c
+SPARSE  := tests/weights/test_plan.c tests/weights/test_plan_forecast.c tests/cli/test_plan.c \
+           tests/weights/test_read_ahead.c
 check-valgrind: ## the parsers' tests under valgrind
 	$(call again,valgrind) CFLAGS='-O1 -g' TIMEOUT=900 TEST_SCRIPTS= \
 	    TEST_SOURCES='$(filter-out $(SPARSE),$(wildcard $(PARSERS:%=tests/%/test_*.c)))' \
@@ -96,7 +98,8 @@ check-cppcheck: ## cppcheck
 # tables for all that a program maps, so its memory is limited; and it shows a program maps that are not its
 # own.
 ARM64_BYTES := 8589934592
-UNEMULATED  := tests/machine/test_pages.c tests/weights/test_catalog.c tests/cli/test_plan.sh
+UNEMULATED  := tests/machine/test_pages.c tests/weights/test_catalog.c tests/weights/test_read_ahead.c \
+               tests/cli/test_plan.sh
 SYSROOT := $(abspath $(BUILD)/arm64-sysroot)
 check-arm64: export PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
 check-arm64: export PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/aarch64-linux-gnu/pkgconfig

@@ -155,12 +155,12 @@ static bool open_parts(struct fathom_model *model, const char *path,
     if (n_words > model->catalog.geometry.n_vocabulary)
         return fail(err, "%u tokens in the vocabulary, but %u rows of output", n_words,
                     model->catalog.geometry.n_vocabulary);
-    if (!make_plan(model, options, err))
+    if (!make_plan(model, options, err) || !create_backend(model, options, err) ||
+        !load(model, &options->progress, err))
         return false;
-    /* Before the team is there: it ties this thread to a core, and those started here would stay with it. */
-    if (model->plan.mapped_bytes > 0 && !model->plan.exceeds_memory)
-        read_ahead_start(&model->read_ahead, &model->file);
-    return create_backend(model, options, err) && load(model, &options->progress, err);
+    if (!model->plan.exceeds_memory)
+        read_ahead_start(&model->read_ahead, &model->file, &model->catalog, &model->plan);
+    return true;
 }
 
 struct fathom_model *fathom_model_open(const char *path, const struct fathom_model_options *options,

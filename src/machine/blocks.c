@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blocks.c - a list of blocks, each with its size, which tells how it was allocated. */
+/* blocks.c - a list of blocks. The size of each tells how it was allocated, and so how it is freed. Knows
+ * nothing of what they are for. */
 #include "machine/blocks.h"
 
 #include "base/memory.h"

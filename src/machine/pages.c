@@ -77,10 +77,9 @@ static bool advise(const void *bytes, size_t n_bytes, int advice)
     return n_bytes == 0 || madvise((uint8_t *)bytes - inside, n_bytes + inside, advice) == 0;
 }
 
-void pages_read(const void *bytes, size_t n_bytes)
+bool pages_read(const void *bytes, size_t n_bytes)
 {
-    if (!advise(bytes, n_bytes, MADV_POPULATE_READ))
-        pages_will_need(bytes, n_bytes);
+    return advise(bytes, n_bytes, MADV_POPULATE_READ);
 }
 
 void pages_will_need(const void *bytes, size_t n_bytes)

@@ -23,7 +23,7 @@ void pages_free(void *block, size_t n_bytes); /* NULL is fine */
  * byte of the range is then zero or what it was. */
 void pages_discard(void *bytes, size_t n_bytes);
 
-/* Advice, before a block is touched: no huge pages, as mapped files have none. */
+/* Advice, before a block is touched: no huge pages, as with mapped files where the file system has none. */
 void pages_keep_small(void *block, size_t n_bytes);
 /* Decides, before a block is touched, which memory nodes its pages come from: one, or several in turn. Nodes
  * by the operating system's numbers, below PAGES_MAX_NODES. A node that is full gives way to its neighbours.
@@ -33,16 +33,19 @@ bool pages_place(void *block, size_t n_bytes, const uint32_t *nodes, size_t n_no
 
 /* Brings a range of mapped memory in, from disk where it must, and keeps it there until it is unmapped. */
 bool pages_lock(const void *bytes, size_t n_bytes, struct error *err);
-/* Reads a range of mapped memory from disk, where it must, and maps it. What cannot be read is left out. */
-void pages_read(const void *bytes, size_t n_bytes);
 uint64_t pages_lock_limit(void); /* bytes that this process may lock in all; UINT64_MAX: any number */
+
+/* Reads a range of mapped memory from disk, where it must, and maps it. False: some of it cannot be read, or
+ * the system does not do this (before Linux 5.14). */
+bool pages_read(const void *bytes, size_t n_bytes);
 
 /* Whether memory holds all of a range of a mapped file now. The kernel tells only those who could write the
  * file; to others everything looks held. */
 bool pages_are_held(const void *bytes, size_t n_bytes);
 
 /* Advice about any range inside mapped memory; what the kernel does not take is lost without harm. */
-/* Read as much as a huge page with whatever is touched, and map it as one where the file system can. */
+
+/* Read as much as a huge page or two with whatever is touched, and map it as such where the file system can. */
 void pages_want_huge(const void *bytes, size_t n_bytes);
 void pages_will_need(const void *bytes, size_t n_bytes); /* start reading all of it from disk now */
 void pages_random(const void *bytes, size_t n_bytes);    /* do not read ahead around what is touched */

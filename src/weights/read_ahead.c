@@ -1,26 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* read_ahead.c - threads that take pieces of the file in order. */
+/* read_ahead.c - threads that take pieces of the mapped tensors, one after the other.
+ *
+ * A piece is a whole huge page of the address space, so that no two threads
+ * read the same one; where a tensor begins or ends within it, what lies beside
+ * comes along. Nothing is known here of what the bytes mean. */
 #include "weights/read_ahead.h"
 
 #include <signal.h>
 
 #include "base/bytes.h"
+#include "base/memory.h"
 #include "machine/pages.h"
+#include "weights/part.h"
 
-#define PIECE_BYTES PAGES_HUGE_BYTES /* no page is read twice, and each read is long */
+#define PIECE_BYTES PAGES_HUGE_BYTES
 
-static size_t pieces_of(const struct gguf_shard *shard)
+/* Bytes of the mapped file that are wanted together. */
+struct stretch {
+    const uint8_t *bytes;
+    size_t n_bytes;
+    uint32_t shard;
+    size_t first_piece;
+};
+
+/* ---- what is wanted ---- */
+
+static bool is_wanted(const struct catalog *catalog, const struct plan *plan, size_t tensor)
 {
-    return (shard->map.n_bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+    enum part part = part_of(catalog, tensor);
+    return plan->homes[tensor].kind == HOME_MAP && part != PART_AHEAD && part != PART_UNUSED;
 }
 
-static void read_piece(const struct gguf *file, size_t piece)
+/* Tensors stand one behind the other in a shard, with a little alignment or another small one between them. */
+static bool goes_on(const struct stretch *stretch, const struct gguf_tensor *tensor)
 {
-    const struct gguf_shard *shard = file->shards;
-    for (; piece >= pieces_of(shard); shard++)
-        piece -= pieces_of(shard);
-    size_t begin = piece * PIECE_BYTES;
-    pages_read(shard->map.bytes + begin, min_size(PIECE_BYTES, shard->map.n_bytes - begin));
+    const uint8_t *end = stretch->bytes + stretch->n_bytes;
+    return tensor->shard == stretch->shard && tensor->bytes >= end && tensor->bytes < end + PIECE_BYTES;
+}
+
+static void add_tensor(struct read_ahead *ahead, const struct gguf_tensor *tensor)
+{
+    struct stretch *last = ahead->n_stretches > 0 ? &ahead->stretches[ahead->n_stretches - 1] : NULL;
+    if (last != NULL && goes_on(last, tensor))
+        last->n_bytes = (size_t)(tensor->bytes + tensor->n_bytes - last->bytes);
+    else
+        ahead->stretches[ahead->n_stretches++] =
+            (struct stretch){.bytes = tensor->bytes, .n_bytes = tensor->n_bytes, .shard = tensor->shard};
+}
+
+static size_t pieces_of(const struct stretch *stretch)
+{
+    size_t inside = (uintptr_t)stretch->bytes % PIECE_BYTES;
+    return (inside + stretch->n_bytes + PIECE_BYTES - 1) / PIECE_BYTES;
+}
+
+/* ---- reading ---- */
+
+static bool read_piece(const struct read_ahead *ahead, size_t piece)
+{
+    const struct stretch *stretch = ahead->stretches;
+    while (piece >= stretch->first_piece + pieces_of(stretch))
+        stretch++;
+    size_t inside = (uintptr_t)stretch->bytes % PIECE_BYTES,
+           at = (piece - stretch->first_piece) * PIECE_BYTES;
+    size_t begin = at > inside ? at - inside : 0, end = min_size(at + PIECE_BYTES - inside, stretch->n_bytes);
+    return pages_read(stretch->bytes + begin, end - begin);
 }
 
 static void *read_pieces(void *argument)
@@ -28,7 +72,8 @@ static void *read_pieces(void *argument)
     struct read_ahead *ahead = argument;
     size_t piece;
     while (!atomic_load(&ahead->stop) && (piece = atomic_fetch_add(&ahead->next, 1)) < ahead->n_pieces) {
-        read_piece(ahead->file, piece);
+        if (!read_piece(ahead, piece))
+            break;
         atomic_fetch_add(&ahead->n_done, 1);
     }
     return NULL;
@@ -46,15 +91,23 @@ static void start_threads(struct read_ahead *ahead)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-void read_ahead_start(struct read_ahead *ahead, const struct gguf *file)
+void read_ahead_start(struct read_ahead *ahead, const struct gguf *file, const struct catalog *catalog,
+                      const struct plan *plan)
 {
     uint64_t n_bytes = 0;
-    ahead->file = file;
-    for (size_t i = 0; i < file->n_shards; i++) {
-        const struct mapping *map = &file->shards[i].map;
-        n_bytes += map->n_bytes;
-        ahead->n_pieces += pieces_of(&file->shards[i]);
-        pages_want_huge(map->bytes, map->n_bytes);
+    *ahead = (struct read_ahead){0};
+    if (file->borrowed)
+        return;
+    ahead->stretches = memory_allocate(file->n_tensors, sizeof *ahead->stretches, "weights", NULL);
+    for (size_t i = 0; ahead->stretches != NULL && i < file->n_tensors; i++)
+        if (is_wanted(catalog, plan, i))
+            add_tensor(ahead, &file->tensors[i]);
+    for (size_t i = 0; i < ahead->n_stretches; i++) {
+        struct stretch *stretch = &ahead->stretches[i];
+        stretch->first_piece = ahead->n_pieces;
+        ahead->n_pieces += pieces_of(stretch);
+        n_bytes += stretch->n_bytes;
+        pages_want_huge(stretch->bytes, stretch->n_bytes);
     }
     if (n_bytes >= READ_AHEAD_LEAST_BYTES)
         start_threads(ahead);
@@ -70,4 +123,6 @@ void read_ahead_stop(struct read_ahead *ahead)
     atomic_store(&ahead->stop, true);
     while (ahead->n_threads > 0)
         pthread_join(ahead->threads[--ahead->n_threads], NULL);
+    memory_free(ahead->stretches);
+    ahead->stretches = NULL;
 }

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* read_ahead.h - a mapped file that memory holds is read from disk while the first tokens are computed.
+/* read_ahead.h - mapped weights that memory holds are read from disk while the first tokens are computed.
  *
- * Computing waits for no part of it: what it touches first is read by the
- * fault, as ever. But faults read little at a time, one after the other for
- * each thread; threads that do nothing else keep the drive busy, and leave
- * every page mapped, in huge ones where the file system has large folios (XFS,
- * and ext4 of Linux 6.16). */
+ * Whoever computes still reads what it touches first, by a fault. But faults
+ * read little at a time, one after the other for each thread; threads that do
+ * nothing else keep the drive busy, and leave every page mapped, in huge ones
+ * where the file system has large folios (XFS, and ext4 of Linux 6.16). */
 #ifndef FATHOM_WEIGHTS_READ_AHEAD_H
 #define FATHOM_WEIGHTS_READ_AHEAD_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "gguf/gguf.h"
+#include "weights/plan.h"
 
 #define READ_AHEAD_THREADS 4
 /* Below it nothing is read ahead: less than a tenth of a second of any drive. */
@@ -20,7 +19,8 @@
 
 /* Zeroed: nothing under way. */
 struct read_ahead {
-    const struct gguf *file;
+    struct stretch *stretches; /* owned; of the mapped file, ascending */
+    size_t n_stretches;
     size_t n_pieces;
     atomic_size_t next, n_done; /* pieces */
     atomic_bool stop;
@@ -28,11 +28,12 @@ struct read_ahead {
     size_t n_threads;
 };
 
-/* All shards from the first byte on. `file` stays open until read_ahead_stop(). Whatever goes wrong is only
- * slower. */
-void read_ahead_start(struct read_ahead *ahead, const struct gguf *file);
+/* The tensors that a token may want and the plan leaves mapped, in the file's order. `file` stays open until
+ * read_ahead_stop(). Where it cannot be done, it is not: that is slower, and nothing else. */
+void read_ahead_start(struct read_ahead *ahead, const struct gguf *file, const struct catalog *catalog,
+                      const struct plan *plan);
 bool read_ahead_is_done(const struct read_ahead *ahead);
-/* Waits for no more than a few MB. */
+/* Waits for the pieces in hand, a huge page or two for each thread. */
 void read_ahead_stop(struct read_ahead *ahead);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* state.h - what the CPU backend keeps between verbs; seen by backend/cpu/ alone.
+/* state.h - what the CPU backend keeps between verbs; seen by backend/cpu/ and its tests alone.
  *
  * Every buffer has room for max_rows rows and is taken once, at creation:
  * nothing allocates during a step. What no step has filled yet costs no

@@ -18,7 +18,7 @@ struct plan_shapes {
     struct plan_shape items[PLAN_MOST_RATES];
     size_t n_items;
     size_t latent_rank, head_rotary;
-    bool small_pages; /* as mapped weights lie; else huge ones */
+    bool small_pages; /* as mapped weights lie at worst; else huge ones */
 };
 
 struct plan_shapes plan_shapes_of(const struct gguf *file, const struct catalog *catalog);

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "kernel/attend.h"
 #include "kernel/avx2/kept.h"
+#include "kernel/unroll.h"
 
 #define LANES     ATTEND_LANES
 #define HALF      8

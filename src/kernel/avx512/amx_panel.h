@@ -164,12 +164,18 @@ static void multiply_in_tiles(const struct panel_format *f, const struct pair *p
     }
 }
 
+/* All that tiles have rows for. */
+static size_t bundle_of(size_t n_left)
+{
+    return min_size(n_left, MOST_TOKENS);
+}
+
 /* Tiles belong to a thread: each call shapes them for itself and gives them back. */
 INLINE void multiply_panels_in_tiles(const struct panel_format *f, const struct product *p)
 {
     const struct tile_shapes shapes = tile_shapes_for(f->group, (uint8_t)(p->n_tokens % MOST_TOKENS));
     TILE_CONFIGURE(&shapes);
-    avx512_walk_panels(f, p, &(struct multiply){multiply_in_tiles, MOST_TOKENS});
+    avx512_walk_panels(f, p, &(struct multiply){multiply_in_tiles, bundle_of});
     TILE_RELEASE();
 }
 

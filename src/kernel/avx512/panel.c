@@ -68,14 +68,14 @@ void avx512_multiply_pair(const struct panel_format *f, const struct pair *pair,
         functions[n - half - 1](pair, tokens + half, place, ahead);
 }
 
-/* All tokens pass in as many each, two passes at once, or three of 6, 6 and 5 would be of 8, 8 and 1. */
-static size_t tokens_at_once(size_t n_tokens)
+/* Those of the next two passes, where all that are left pass in as many each: 17 as 6, 6 and 5. */
+static size_t tokens_at_once(size_t n_left)
 {
-    size_t n_passes = max_size(1, (n_tokens + PASS_TOKENS - 1) / PASS_TOKENS);
-    return 2 * ((n_tokens + n_passes - 1) / n_passes);
+    size_t n_passes = (n_left + PASS_TOKENS - 1) / PASS_TOKENS;
+    return min_size(n_left, 2 * ((n_left + n_passes - 1) / n_passes));
 }
 
 void avx512_panel_product(const struct panel_format *f, const struct product *p)
 {
-    avx512_walk_panels(f, p, &(struct multiply){avx512_multiply_pair, tokens_at_once(p->n_tokens)});
+    avx512_walk_panels(f, p, &(struct multiply){avx512_multiply_pair, tokens_at_once});
 }

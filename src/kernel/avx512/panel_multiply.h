@@ -83,7 +83,7 @@ multiply_pair_fn avx512_multiply_pair;
 /* How a walk over panels multiplies. */
 struct multiply {
     multiply_pair_fn *pair;
-    size_t n_tokens; /* at once, at most MOST_TOKENS */
+    size_t (*tokens_at_once)(size_t n_left); /* of so many, at most MOST_TOKENS */
 };
 
 /* The product of the table, any number of tokens, multiplied so. */

@@ -51,7 +51,6 @@ INLINE void load_row(const struct panel_format *f, size_t columns, const struct 
                      struct token *to)
 {
     size_t n_groups = n_columns / columns;
-    UNROLL
     for (size_t first = 0; first < n_groups; first += 16)
         load_groups(f, columns, row, first, min_size(16, n_groups - first), to);
 }
@@ -140,8 +139,8 @@ static void multiply_place(const struct panel_format *f, const struct product *p
 {
     struct panel panels[PAIRS][PAIR];
     struct token tokens[MOST_TOKENS];
-    for (size_t first = 0; first < p->n_tokens; first += multiply->n_tokens) {
-        size_t n = min_size(multiply->n_tokens, p->n_tokens - first);
+    for (size_t first = 0, n; first < p->n_tokens; first += n) {
+        n = multiply->tokens_at_once(p->n_tokens - first);
         struct place place = *whole;
         avx512_load_tokens(f, p, &place, first, n, tokens);
         for (size_t i = 0; place.row < end; i++, place.row += PAIR * PANEL_ROWS) {
