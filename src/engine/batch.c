@@ -73,7 +73,7 @@ enum fathom_outcome batch_run(struct fathom_model *model, const struct portion *
     const struct forward forward = {.backend = model->backend,
                                     .geometry = &model->catalog.geometry,
                                     .weights = &model->weights,
-                                    .source = model->plan.exceeds_memory ? &model->paged.source : NULL};
+                                    .source = model->plan.mapped_bytes > 0 ? &model->paged.source : NULL};
     size_t n_rows = 0;
     for (size_t i = 0; i < n_portions; i++)
         n_rows += write_rows(&portions[i], model->batch.rows + n_rows);

@@ -54,7 +54,7 @@ struct fathom_model {
     struct backend *backend;
     struct resident weights;
     struct read_ahead read_ahead; /* where the plan says that it does */
-    struct paged paged;           /* where the plan says that memory does not hold all weights */
+    struct paged paged;           /* where the plan leaves weights mapped */
     bool exact;
     enum cache_format cache; /* of sessions that ask for none */
     enum attention_form attention;

@@ -114,7 +114,8 @@ static bool load(struct fathom_model *model, const struct fathom_progress *progr
     if (!settle(&model->settled, &settling, err) ||
         !resident_load(&model->weights, &model->catalog, &homes, NULL, err))
         return false;
-    paged_init(&model->paged, &model->weights);
+    if (!paged_init(&model->paged, &model->weights, !model->plan.exceeds_memory, err))
+        return false;
     model->weighed = weigh(&model->weights);
     model->weighed.copied_bytes += model->settled.copied_bytes;
     return true;
@@ -190,6 +191,7 @@ void fathom_model_close(struct fathom_model *model)
         return;
     batch_close(&model->batch);
     read_ahead_stop(&model->read_ahead);
+    paged_release(&model->paged);
     resident_release(&model->weights);
     backend_free(model->backend);
     settled_release(&model->settled);

@@ -7,6 +7,7 @@
  * for before they are computed: what is read too early is dropped again. */
 #include "weights/paged.h"
 
+#include "base/memory.h"
 #include "machine/pages.h"
 
 /* The 16 experts of two tokens, 230 MB in DeepSeek-R1's smaller blends: deep enough for any drive. */
@@ -36,13 +37,28 @@ static size_t matrix_bytes(const struct weight *weight)
     return weight->row_stride * weight->n_rows;
 }
 
-static bool is_held(const struct paged *paged, uint32_t id)
+static bool lies_in_memory(const struct paged *paged, uint32_t id)
 {
     const struct weight *weights = paged->resident->layers[paged->layer].weights;
     const struct expert expert = expert_at(paged, id);
     return pages_are_held(expert.gate, matrix_bytes(&weights[ROLE_EXPERT_GATE])) &&
            pages_are_held(expert.up, matrix_bytes(&weights[ROLE_EXPERT_UP])) &&
            pages_are_held(expert.down, matrix_bytes(&weights[ROLE_EXPERT_DOWN]));
+}
+
+static bool *known_of(const struct paged *paged, uint32_t layer, uint32_t id)
+{
+    return paged->known != NULL ? &paged->known[layer * (size_t)GEOMETRY_MAX_EXPERTS + id] : NULL;
+}
+
+/* What is known is not looked up again: that takes the kernel some 20 us an expert. */
+static bool is_held(const struct paged *paged, uint32_t id)
+{
+    bool *known = known_of(paged, paged->layer, id);
+    bool held = (known != NULL && *known) || lies_in_memory(paged, id);
+    if (known != NULL)
+        *known = held;
+    return held;
 }
 
 static void ask(const struct paged *paged, uint32_t id)
@@ -52,6 +68,17 @@ static void ask(const struct paged *paged, uint32_t id)
     pages_will_need(expert.gate, matrix_bytes(&weights[ROLE_EXPERT_GATE]));
     pages_will_need(expert.up, matrix_bytes(&weights[ROLE_EXPERT_UP]));
     pages_will_need(expert.down, matrix_bytes(&weights[ROLE_EXPERT_DOWN]));
+}
+
+/* False where nothing stays: what want() finds out then would be found out twice. */
+static bool are_there(struct expert_source *source, uint32_t layer, const uint32_t *ids, size_t n_ids)
+{
+    struct paged *paged = paged_of(source);
+    size_t n_held = 0;
+    paged->layer = layer;
+    while (paged->known != NULL && n_held < n_ids && is_held(paged, ids[n_held]))
+        n_held++;
+    return n_held == n_ids;
 }
 
 /* Held ones keep their order, missing ones stand behind them in theirs. */
@@ -88,7 +115,9 @@ static bool next(struct expert_source *source, struct expert *expert)
 static void done(struct expert_source *source, uint32_t id)
 {
     struct paged *paged = paged_of(source);
-    (void)id;
+    bool *known = known_of(paged, paged->layer, id);
+    if (known != NULL)
+        *known = true;
     if (paged->n_asked < paged->n_wanted && paged->n_asked < paged->n_delivered + WINDOW_EXPERTS)
         ask(paged, paged->order[paged->n_asked++]);
 }
@@ -100,7 +129,18 @@ static bool failed(struct expert_source *source, struct error *err)
     return false;
 }
 
-void paged_init(struct paged *paged, const struct resident *resident)
+bool paged_init(struct paged *paged, const struct resident *resident, bool stays, struct error *err)
 {
-    *paged = (struct paged){.source = {want, next, done, failed}, .resident = resident};
+    *paged = (struct paged){.source = {are_there, want, next, done, failed}, .resident = resident};
+    if (!stays)
+        return true;
+    paged->known = memory_allocate(resident->n_layers, GEOMETRY_MAX_EXPERTS * sizeof *paged->known,
+                                   "a list of experts", err);
+    return paged->known != NULL;
+}
+
+void paged_release(struct paged *paged)
+{
+    memory_free(paged->known);
+    paged->known = NULL;
 }

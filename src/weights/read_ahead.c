@@ -25,13 +25,14 @@ struct stretch {
 
 /* ---- what is wanted ---- */
 
-static bool is_wanted(const struct catalog *catalog, const struct plan *plan, size_t tensor)
+static bool is_wanted(const struct catalog *catalog, const struct plan *plan, size_t tensor, bool routed)
 {
     enum part part = part_of(catalog, tensor);
-    return plan->homes[tensor].kind == HOME_MAP && part != PART_AHEAD && part != PART_UNUSED;
+    return plan->homes[tensor].kind == HOME_MAP && part != PART_AHEAD && part != PART_UNUSED &&
+           (part == PART_ROUTED) == routed;
 }
 
-/* Tensors stand one behind the other in a shard, with a little alignment or another small one between them. */
+/* Tensors stand one behind the other in a shard, with a little alignment or a small one between them. */
 static bool goes_on(const struct stretch *stretch, const struct gguf_tensor *tensor)
 {
     const uint8_t *end = stretch->bytes + stretch->n_bytes;
@@ -99,9 +100,12 @@ void read_ahead_start(struct read_ahead *ahead, const struct gguf *file, const s
     if (file->borrowed)
         return;
     ahead->stretches = memory_allocate(file->n_tensors, sizeof *ahead->stretches, "weights", NULL);
-    for (size_t i = 0; ahead->stretches != NULL && i < file->n_tensors; i++)
-        if (is_wanted(catalog, plan, i))
-            add_tensor(ahead, &file->tensors[i]);
+    if (ahead->stretches == NULL)
+        return;
+    for (int routed = 0; routed < 2; routed++) /* what every token wants comes first */
+        for (size_t i = 0; i < file->n_tensors; i++)
+            if (is_wanted(catalog, plan, i, routed))
+                add_tensor(ahead, &file->tensors[i]);
     for (size_t i = 0; i < ahead->n_stretches; i++) {
         struct stretch *stretch = &ahead->stretches[i];
         stretch->first_piece = ahead->n_pieces;

@@ -19,7 +19,7 @@
 
 /* Zeroed: nothing under way. */
 struct read_ahead {
-    struct stretch *stretches; /* owned; of the mapped file, ascending */
+    struct stretch *stretches; /* owned; of the mapped file, as they are read */
     size_t n_stretches;
     size_t n_pieces;
     atomic_size_t next, n_done; /* pieces */
@@ -28,7 +28,7 @@ struct read_ahead {
     size_t n_threads;
 };
 
-/* The tensors that a token may want and the plan leaves mapped, in the file's order. `file` stays open until
+/* The tensors that the plan leaves mapped: those that every token wants in the file's order, then experts. `file` stays open until
  * read_ahead_stop(). Where it cannot be done, it is not: that is slower, and nothing else. */
 void read_ahead_start(struct read_ahead *ahead, const struct gguf *file, const struct catalog *catalog,
                       const struct plan *plan);

@@ -206,7 +206,7 @@ struct late_source *late_create(const struct late_options *options)
     struct late_source *late = memory_allocate(1, sizeof *late, "a source", NULL);
     if (late == NULL)
         breach("no memory");
-    late->source = (struct expert_source){want, next, done, failed};
+    late->source = (struct expert_source){.want = want, .next = next, .done = done, .failed = failed};
     late->options = *options;
     late->random = random_seeded(options->seed);
     late->failing_layer = LATE_NEVER;

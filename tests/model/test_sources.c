@@ -7,6 +7,7 @@
 #include "backend/hybrid.h"
 #include "backend/late_source.h"
 #include "backend/queue_backend.h"
+#include "weights/paged.h"
 
 #define N_TOKENS   24
 #define MAX_LAYERS 4
@@ -98,6 +99,40 @@ static void many_rows_give_the_same_bits(void **state)
     compare("v3-legacy", NULL, N_TOKENS, 611);
     compare("v3-kvb-q2_k_xl", NULL, 9, 612);
     compare("v3-256-q4_0", "generic", N_TOKENS, 613);
+}
+
+/* From the mapped file: one after the other, and side by side once they are known to be there. */
+static void mapped_experts_give_the_same_bits(void **state)
+{
+    (void)state;
+    struct opened opened;
+    struct station station;
+    struct paged paged;
+    struct error err = {0};
+    uint32_t tokens[N_TOKENS];
+    opened_golden(&opened, "v3-legacy");
+    tokens_fill(tokens, N_TOKENS, opened.geometry, 614);
+    station_open(&station, &opened, NULL, false);
+    const size_t n_bytes = (size_t)N_TOKENS * opened.geometry->n_vocabulary * sizeof(float);
+    float *want = station_logits(&station.forward, tokens, N_TOKENS, ATTENTION_ABSORBED, 9);
+    for (int stays = 0; stays < 2; stays++) {
+        opened_must(paged_init(&paged, &station.weights, stays, &err), &err);
+        station.forward.source = &paged.source;
+        for (int again = 0; again < 2; again++) {
+            float *got = station_logits(&station.forward, tokens, N_TOKENS, ATTENTION_ABSORBED, 9);
+            assert_memory_equal(got, want, n_bytes);
+            free(got);
+        }
+        const uint32_t layer = opened.geometry->n_layers - 1, id = 0;
+        size_t n_delivered = paged.n_delivered;
+        assert_int_equal(paged.source.are_there(&paged.source, layer, &id, 1), stays);
+        assert_int_equal(paged.n_delivered, n_delivered);
+        assert_true(stays || n_delivered > 0);
+        paged_release(&paged);
+    }
+    free(want);
+    station_close(&station);
+    opened_close(&opened);
 }
 
 /* ---- what is wanted ---- */
@@ -280,6 +315,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_row_gives_the_same_bits),
         cmocka_unit_test(many_rows_give_the_same_bits),
+        cmocka_unit_test(mapped_experts_give_the_same_bits),
         cmocka_unit_test(what_was_chosen_is_wanted_once),
         cmocka_unit_test(a_failing_source_is_told_at_the_end),
         cmocka_unit_test(a_source_that_ends_early_fails_the_step),

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_read_ahead.c - mapped tensors come into memory without being touched, others do not, and stopping early
- * is safe. */
+/* test_read_ahead.c - mapped tensors come into memory untouched, others do not, and stopping early is safe. */
 #include <sys/mman.h>
 
 #include "machine/pages.h"

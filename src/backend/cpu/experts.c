@@ -21,6 +21,7 @@ struct slots {
     uint32_t *first;       /* [n_experts + 1] slots of an expert stand together, from here on */
     uint32_t *wanted;      /* [n_experts] ids of those with at least one row */
     size_t n_wanted, n_delivered;
+    bool delivered;   /* by the source, one after the other; else all lie at their handles */
     struct job *jobs; /* [n_experts] of the wave under way */
     size_t n_jobs;
 };
@@ -128,6 +129,13 @@ static void count_together(struct slots *slots, const struct experts_run *run)
     }
 }
 
+static bool are_there(const struct experts_args *args, const struct slots *slots)
+{
+    struct expert_source *source = args->source;
+    return source == NULL || (source->are_there != NULL &&
+                              source->are_there(source, args->layer, slots->wanted, slots->n_wanted));
+}
+
 /* Counting sort of slots by expert; stable, so rows stand in order within an expert. */
 static void sort_slots(const struct experts_run *run)
 {
@@ -150,7 +158,8 @@ static void sort_slots(const struct experts_run *run)
         slots->slot_of[i] = next[run->batch->chosen[i]]++;
     count_together(slots, run);
     count_experts(&run->cpu->report, run->args, slots->n_wanted);
-    if (run->args->source == NULL)
+    slots->delivered = !are_there(run->args, slots);
+    if (!slots->delivered)
         list_resident(slots, run->args, run->batch->n_rows == 1);
 }
 
@@ -293,6 +302,8 @@ static void run_delivered(const struct experts_work *work)
 static bool all_came(const struct cpu *cpu, const struct experts_args *args, struct error *err)
 {
     const struct slots *slots = cpu->slots;
+    if (!slots->delivered)
+        return true;
     if (args->source->failed(args->source, err))
         return false;
     return slots->n_delivered == slots->n_wanted ||
@@ -306,11 +317,10 @@ static void run_experts(const struct experts_run *run, const struct member *memb
     struct cpu *cpu = run->cpu;
     const struct experts_args *args = run->args;
     struct experts_work work = {.run = run, .member = member};
-    size_t n_tokens = run->batch->n_rows, n_at_once = args->source == NULL ? cpu->geometry.n_experts_used : 1;
+    size_t n_tokens = run->batch->n_rows;
     work.routed = (struct expert_kind){.gate = args->gate,
                                        .up = args->up,
                                        .down = args->down,
-                                       .inner_strips = cpu_strips(cpu, args->gate, n_at_once, n_tokens),
                                        .down_strips = cpu_strips(cpu, args->down, 1, n_tokens),
                                        .input = input != NULL ? input : &cpu->slots->inputs,
                                        .inner = cpu->slots->inner};
@@ -336,7 +346,10 @@ static void run_experts(const struct experts_run *run, const struct member *memb
         fill_slots(&work);
         team_barrier(member);
     }
-    if (args->source != NULL) {
+    const bool delivered = cpu->slots->delivered;
+    work.routed.inner_strips =
+        cpu_strips(cpu, args->gate, delivered ? 1 : cpu->geometry.n_experts_used, n_tokens);
+    if (delivered) {
         run_delivered(&work);
         return;
     }
@@ -364,7 +377,7 @@ void run_mixture(struct cpu *cpu, const struct member *member, struct verb *verb
                                     .batch = &batch};
     run_experts(&run, member, batch.n_rows == 1 ? normed : NULL, normed);
     struct error err = {0};
-    if (member->index == 0 && args->experts.source != NULL && !all_came(cpu, &args->experts, &err))
+    if (member->index == 0 && !all_came(cpu, &args->experts, &err))
         cpu_fail(cpu, &err);
 }
 
@@ -382,7 +395,7 @@ bool cpu_experts_batch(struct backend *backend, const struct experts_args *args,
     struct verb counters = {0};
     struct experts_run run = {.cpu = cpu, .verb = &counters, .args = args, .batch = batch};
     team_run(cpu->team, run_batch, &run);
-    return args->source == NULL || all_came(cpu, args, err);
+    return all_came(cpu, args, err);
 }
 
 /* ---- rows here, experts elsewhere ---- */
