@@ -148,9 +148,9 @@ struct expert {
 };
 
 /* Implemented by whoever brings experts from elsewhere; called from one thread. The order of delivery never
- * changes a result. For each layer, unless are_there(): want() once, next() until it returns false, and done() with the expert
- * that it gave before the following next(): one expert's bytes are in use at a time. A source that ends early
- * fails the step, whether failed() says why or not. */
+ * changes a result. For each layer, unless are_there(): want() once, next() until it returns false, and
+ * done() with the expert that it gave before the following next(): one expert's bytes are in use at a time. A
+ * source that ends early fails the step, whether failed() says why or not. */
 struct expert_source {
     /* Whether all of them lie at their handles already, to be computed side by side. NULL: they never do. */
     bool (*are_there)(struct expert_source *source, uint32_t layer, const uint32_t *ids, size_t n_ids);

@@ -2,8 +2,8 @@
 /* blocks.h - memory that is taken in blocks and given back all at once.
  *
  * A block of PAGES_HUGE_BYTES or more is of pages.h: in huge pages where the system has them (up to one more
- * than was asked for), and real, on the toucher's memory node, only where it is touched. A smaller one has exactly the size asked for, so that
- * a sanitizer sees the first byte beyond. */
+ * than was asked for), and real, on the toucher's memory node, only where it is touched. A smaller one has
+ * exactly the size asked for, so that a sanitizer sees the first byte beyond. */
 #ifndef FATHOM_MACHINE_BLOCKS_H
 #define FATHOM_MACHINE_BLOCKS_H
 

@@ -45,7 +45,7 @@ bool pages_are_held(const void *bytes, size_t n_bytes);
 
 /* Advice about any range inside mapped memory; what the kernel does not take is lost without harm. */
 
-/* Read as much as a huge page or two with whatever is touched, and map it as such where the file system can. */
+/* Read a huge page or two with whatever is touched, and map them as such where the file system can. */
 void pages_want_huge(const void *bytes, size_t n_bytes);
 void pages_will_need(const void *bytes, size_t n_bytes); /* start reading all of it from disk now */
 void pages_random(const void *bytes, size_t n_bytes);    /* do not read ahead around what is touched */

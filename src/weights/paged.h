@@ -19,7 +19,7 @@ struct paged {
     size_t n_delivered; /* of `order` */
 };
 
-/* `resident` must outlive it, and all its layers' experts lie on the host. `stays`: memory holds all of them. */
+/* `resident` must outlive it, and all its layers' experts lie on the host. `stays`: memory will hold all. */
 bool paged_init(struct paged *paged, const struct resident *resident, bool stays, struct error *err);
 void paged_release(struct paged *paged); /* zeroed is fine */
 

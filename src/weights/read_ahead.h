@@ -28,8 +28,9 @@ struct read_ahead {
     size_t n_threads;
 };
 
-/* The tensors that the plan leaves mapped: those that every token wants in the file's order, then experts. `file` stays open until
- * read_ahead_stop(). Where it cannot be done, it is not: that is slower, and nothing else. */
+/* The tensors that the plan leaves mapped: those that every token wants in the file's order, then experts.
+ * `file` stays open until read_ahead_stop(). Where it cannot be done, it is not: that is slower, and nothing
+ * else. */
 void read_ahead_start(struct read_ahead *ahead, const struct gguf *file, const struct catalog *catalog,
                       const struct plan *plan);
 bool read_ahead_is_done(const struct read_ahead *ahead);

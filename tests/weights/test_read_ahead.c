@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_read_ahead.c - mapped tensors come into memory untouched, others do not, and stopping early is safe. */
-#include <sys/mman.h>
-
+/* test_read_ahead.c - mapped tensors come into memory untouched, others do not; stopping early is safe. */
 #include "machine/pages.h"
 #include "weights/planned.h"
 #include "weights/read_ahead.h"
