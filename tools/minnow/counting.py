@@ -129,8 +129,8 @@ def open_count(rng):
     return counted(request(rng, choose(rng, "onwards"), a=a), first, LIMIT)
 
 
-COUNTS = [(count_up, 42), (count_down, 17), (count_down_from, 10), (count_by, 15), (parity, 11),
-          (some_from, 4), (open_count, 3)]
+COUNTS = [(count_up, 36), (count_down, 17), (count_down_from, 10), (count_by, 20), (parity, 16),
+          (some_from, 9), (open_count, 3)]
 
 
 def neighbour(rng):
@@ -138,9 +138,9 @@ def neighbour(rng):
     kind = rng.random()
     if kind < 0.04:
         return both_neighbours(rng)
-    if kind < 0.13:
+    if kind < 0.18:
         return next_in_row(rng)
-    if kind < 0.23:
+    if kind < 0.28:
         value = rng.randint(1, LIMIT - 1)
         below, above = value - 1, value + 1
         a, b = spelled(rng, below, above)

@@ -16,8 +16,8 @@ import refusals
 import smalltalk
 
 ABILITIES = [(counting.count, 16), (counting.neighbour, 8), (counting.neighbours, 1), (counting.add, 8),
-             (counting.subtract, 10), (counting.drill, 1), (languages.count, 8), (languages.word, 6),
-             (languages.words, 1), (languages.meaning, 3), (languages.tips_of, 2.5),
+             (counting.subtract, 10), (counting.drill, 3), (languages.count, 8), (languages.word, 6),
+             (languages.words, 1), (languages.meaning, 5), (languages.tips_of, 2.5),
              (languages.tips_of_nothing, 0.5), (about.fact, 48), (smalltalk.smalltalk, 17),
              (refusals.refusal, 32)]
 IN_TWO = [counting.backwards, counting.sum_and_on, counting.another_after, languages.backwards]
