@@ -173,7 +173,7 @@ def both_neighbours(rng):
 
 def next_in_row(rng):
     """How a row of equal steps goes on, up or down."""
-    first, step, n = rng.randint(0, 12), rng.choice([1, 1, 2, 3, 4, 5, 10]), rng.randint(2, 4)
+    first, step, n = rng.randint(0, 12), rng.choice([1, 1, 2, 3, 4, 5, 10]), rng.choice([2, 3, 3, 3, 4, 4])
     first = step if rng.random() < 0.3 else first
     if first + n * step > LIMIT:
         first, n = 0, 2
@@ -285,8 +285,9 @@ def drill(rng):
 
 
 def neighbours(rng):
-    """The numbers after, or before, several ones."""
-    values = [rng.randint(1, LIMIT - 1) for _ in range(rng.randint(2, 3))]
+    """The numbers after, or before, several ones, which are no row of equal steps."""
+    first, second, third = rng.sample(range(1, LIMIT), 3)
+    values = [first, second, third + (third - second == second - first)]
     title, step = rng.choice([("several after", 1), ("several before", -1)])
     message = question(rng, choose(rng, title), slips=False, r=row(values))
     said = "Before" if step < 0 else "After"

@@ -52,11 +52,13 @@ def naming(rng, name):
     return expand(rng, WAYS).format(n=name)
 
 
-def pattern_for(rng, title, name):
-    """A pattern that speaks of people or of their country only where the language has them."""
+def pattern_for(rng, title, name, needed=""):
+    """A pattern with the needed slot, that speaks of people or a country only where the language has them."""
     while True:
         pattern = choose(rng, PHRASES[title])
-        if ("{country}" not in pattern or name in COUNTRIES) and ("{folk}" not in pattern or name in FOLK):
+        if "{country}" in pattern and name not in COUNTRIES or "{folk}" in pattern and name not in FOLK:
+            continue
+        if needed in pattern:
             return pattern
 
 

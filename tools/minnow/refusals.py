@@ -84,10 +84,10 @@ def too_large(rng):
     return question(rng, counting.choose(rng, title), slips=False, a=a, b=b, **counting.people(rng))
 
 
-def ask_in(rng, title, name, **slots):
-    """What is asked of a language elsewhere, with something else in its slots."""
+def ask_in(rng, title, name, needed="", **slots):
+    """What is asked of a language elsewhere, with something else in its slots, of which one may be needed."""
     l = rng.choice(["in {n}", "in {n}", "in the {n} language", "using {n} words"]).format(n=name)
-    return question(rng, languages.pattern_for(rng, title, name), slips=False, l=l, n=name,
+    return question(rng, languages.pattern_for(rng, title, name, needed), slips=False, l=l, n=name,
                     country=languages.COUNTRIES.get(name), folk=languages.FOLK.get(name), **slots)
 
 
@@ -102,7 +102,7 @@ def foreign(rng):
     if kind < 0.6:
         last = rng.choice([20, 20, 15, 30, 100, rng.randint(11, 99)])
         title = rng.choice(["count", "count to", "count bare", "count between"])
-        return ask_in(rng, title, known, a=rng.choice(["1", "one"]), b=spelled(rng, last))
+        return ask_in(rng, title, known, "{b}", a=rng.choice(["1", "one"]), b=spelled(rng, last))
     if kind < 0.75:
         return ask_in(rng, "word", known, d=spelled(rng, rng.randint(11, 100)))
     if kind < 0.92:
