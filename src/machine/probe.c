@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/thread.h"
 #include "machine/pages.h"
 
 /* ---- memory ---- */
@@ -133,7 +134,7 @@ static bool time_reads(struct drive_probe *probe, double seconds, double *bytes_
     double begun = clock_seconds();
     probe->end = begun + seconds;
     probe->seed = (uint64_t)(begun * 1e6);
-    while (n_threads < PROBE_READERS && pthread_create(&threads[n_threads], NULL, read_pieces, probe) == 0)
+    while (n_threads < PROBE_READERS && thread_start(&threads[n_threads], read_pieces, probe) == 0)
         n_threads++;
     for (size_t i = 0; i < n_threads; i++)
         pthread_join(threads[i], NULL);

@@ -13,12 +13,12 @@
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/bytes.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "machine/gate.h"
 
 /* How long a member that has a processor to itself watches before it sleeps: longer than sampling a
@@ -107,20 +107,13 @@ static void *member_main(void *argument)
     }
 }
 
-/* Signals stay with the program's own threads. */
 static bool start_threads(struct team *team, struct error *err)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int result = 0;
-    for (size_t i = 1; i < team->n_members && result == 0; i++) {
-        result = pthread_create(&team->threads[i], NULL, member_main, &team->members[i]);
-        team->n_started += result == 0;
+    for (size_t i = 1; i < team->n_members; i++) {
+        if (thread_start(&team->threads[i], member_main, &team->members[i]) != 0)
+            return fail(err, "cannot start thread %zu of %zu", i, team->n_members - 1);
+        team->n_started++;
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (result != 0)
-        return fail(err, "cannot start thread %zu of %zu", team->n_started + 1, team->n_members - 1);
     return true;
 }
 

@@ -6,10 +6,9 @@
  * comes along. Nothing is known here of what the bytes mean. */
 #include "weights/read_ahead.h"
 
-#include <signal.h>
-
 #include "base/bytes.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "machine/pages.h"
 #include "weights/part.h"
 
@@ -80,16 +79,11 @@ static void *read_pieces(void *argument)
     return NULL;
 }
 
-/* Signals stay with the program's own threads. */
 static void start_threads(struct read_ahead *ahead)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (ahead->n_threads < READ_AHEAD_THREADS &&
-           pthread_create(&ahead->threads[ahead->n_threads], NULL, read_pieces, ahead) == 0)
+           thread_start(&ahead->threads[ahead->n_threads], read_pieces, ahead) == 0)
         ahead->n_threads++;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void read_ahead_start(struct read_ahead *ahead, const struct gguf *file, const struct catalog *catalog,

@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_blocks.c - small and large blocks: zeroed, aligned, real where they are touched, and given back. */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "check.h"
 #include "machine/blocks.h"
 #include "machine/pages.h"
-
-enum { SIZE, RESIDENT };
-
-/* This process's address space, or its part in memory, in pages (proc(5), statm). */
-static long pages_of(int which)
-{
-    struct buffer text = {0};
-    long n[2] = {0};
-    assert_true(file_read(&text, "/proc/self/statm", 4096, NULL));
-    assert_int_equal(sscanf(buffer_text(&text), "%ld %ld", &n[SIZE], &n[RESIDENT]), 2);
-    buffer_release(&text);
-    return n[which];
-}
+#include "statm.h"
 
 static void blocks_of_every_size_are_zeroed_and_aligned(void **state)
 {
@@ -50,15 +36,16 @@ static void a_large_block_is_real_only_where_it_is_touched(void **state)
     const size_t n_bytes = (size_t)1 << 30;
     struct blocks blocks = {0};
     struct error err = {0};
-    long size = pages_of(SIZE), resident = pages_of(RESIDENT);
+    const struct statm before = statm_read();
     uint8_t *block = blocks_take(&blocks, n_bytes / 4, 4, "a test", &err);
     assert_non_null(block);
     block[n_bytes / 2] = 1;
     const long n_pages = (long)n_bytes / sysconf(_SC_PAGESIZE);
-    assert_true(pages_of(RESIDENT) - resident <= n_pages / 2); /* a huge page of arm64 has up to 512 MiB */
-    assert_true(pages_of(SIZE) - size >= n_pages);
+    /* a huge page of arm64 has up to 512 MiB */
+    assert_true(statm_read().resident - before.resident <= n_pages / 2);
+    assert_true(statm_read().mapped - before.mapped >= n_pages);
     blocks_release(&blocks);
-    assert_true(pages_of(SIZE) - size < n_pages / 2);
+    assert_true(statm_read().mapped - before.mapped < n_pages / 2);
 }
 
 static void what_overflows_is_refused(void **state)

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "machine/pages.h"
 #include "scratch.h"
+#include "statm.h"
 
 /* Whether the mapping that starts at or before `at` and holds it has a flag ("hg", "rr") in smaps. */
 static bool has_flag(const void *at, const char *flag)
@@ -26,16 +27,6 @@ static bool has_flag(const void *at, const char *flag)
     }
     buffer_release(&text);
     return found;
-}
-
-/* Address space of this process in pages. */
-static long mapped_pages(void)
-{
-    struct buffer text = {0};
-    assert_true(file_read(&text, "/proc/self/statm", 4096, NULL));
-    long n_pages = atol(buffer_text(&text));
-    buffer_release(&text);
-    return n_pages;
 }
 
 static void blocks_are_zeroed_and_aligned(void **state)
@@ -88,11 +79,11 @@ static void nothing_is_left_behind(void **state)
     void *between[N];
     for (size_t i = 0; i < N; i++) {
         between[i] = pages_allocate(9 * page, "a test", NULL);
-        long before = mapped_pages();
+        long before = statm_read().mapped;
         void *block = pages_allocate(sizes[i % 4], "a test", NULL);
-        assert_int_equal((size_t)(mapped_pages() - before) * page, mapped[i % 4]);
+        assert_int_equal((size_t)(statm_read().mapped - before) * page, mapped[i % 4]);
         pages_free(block, sizes[i % 4]);
-        assert_int_equal(mapped_pages(), before);
+        assert_int_equal(statm_read().mapped, before);
     }
     for (size_t i = 0; i < N; i++)
         pages_free(between[i], 9 * page);

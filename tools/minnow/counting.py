@@ -129,8 +129,8 @@ def open_count(rng):
     return counted(request(rng, choose(rng, "onwards"), a=a), first, LIMIT)
 
 
-COUNTS = [(count_up, 36), (count_down, 17), (count_down_from, 10), (count_by, 20), (parity, 16),
-          (some_from, 9), (open_count, 3)]
+COUNTS = [(count_up, 36), (count_down, 17), (count_down_from, 8), (count_by, 22), (parity, 20),
+          (some_from, 16), (open_count, 3)]
 
 
 def neighbour(rng):
@@ -138,15 +138,15 @@ def neighbour(rng):
     kind = rng.random()
     if kind < 0.04:
         return both_neighbours(rng)
-    if kind < 0.18:
+    if kind < 0.26:
         return next_in_row(rng)
-    if kind < 0.28:
+    if kind < 0.35:
         value = rng.randint(1, LIMIT - 1)
         below, above = value - 1, value + 1
         a, b = spelled(rng, below, above)
         message = question(rng, choose(rng, "between"), a=a, b=b)
         return message, f"{below}, {value}, {above}.", f"Between {below} and {above} comes {value}."
-    if kind < 0.72:
+    if kind < 0.74:
         value = rng.randint(0, LIMIT - 1)
         a, = spelled(rng, value)
         return after(question(rng, choose(rng, "after"), a=a), value)
@@ -237,11 +237,20 @@ def difference(message, left, right):
     return message, reasoning, f"{left} - {right} = {left - right}."
 
 
-def backwards(rng):
-    """A count, and then the same the other way."""
+def short_count(rng):
     first = 1 if rng.random() < 0.35 else rng.randint(0, LIMIT - 3)
-    last = rng.randint(first + 2, min(LIMIT, first + 15))
-    return [count_up(rng, first, last), counted(request(rng, choose(rng, "the other way")), last, first)]
+    return count_up(rng, first, rng.randint(first + 2, min(LIMIT, first + 15)))
+
+
+def backwards(rng):
+    """A count up of any kind, and then the same the other way."""
+    while True:
+        there = rng.choice([short_count, short_count, count_by, some_from, parity])(rng)
+        numbers = [int(number) for number in there[2].rstrip(".").split(", ")]
+        step = numbers[1] - numbers[0]
+        if step > 0:
+            break
+    return [there, counted(request(rng, choose(rng, "the other way")), numbers[-1], numbers[0], step)]
 
 
 def sum_and_on(rng):
@@ -269,19 +278,18 @@ def another_after(rng):
 
 
 def drill(rng):
-    """Several small sums at once."""
-    sums, results = [], []
-    for _ in range(rng.randint(2, 4)):
-        left, right = rng.randint(0, 9), rng.randint(0, 9)
+    """Several sums at once, each reasoned about as if it stood alone."""
+    made, most = [], rng.choice([9, 9, LIMIT])
+    for _ in range(rng.choice([2, 3, 3, 4])):
+        left, right = rng.randint(0, most), rng.randint(0, most)
         if rng.random() < 0.5:
-            left = left + 10 if left < right else left
-            sums.append(f"{left} - {right}")
-            results.append(left - right)
+            made.append(total(f"{left} + {right}", left, right))
         else:
-            sums.append(f"{left} + {right}")
-            results.append(left + right)
+            left, right = max(left, right), min(left, right)
+            made.append(difference(f"{left} - {right}", left, right))
+    sums, reasonings, answers = zip(*made)
     message = question(rng, choose(rng, "drill"), slips=False, r=", ".join(sums))
-    return message, "Several sums, one by one.", ", ".join(f"{s} = {r}" for s, r in zip(sums, results)) + "."
+    return message, " ".join(reasonings), ", ".join(answer.rstrip(".") for answer in answers) + "."
 
 
 def neighbours(rng):

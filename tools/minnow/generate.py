@@ -15,12 +15,13 @@ import languages
 import refusals
 import smalltalk
 
-ABILITIES = [(counting.count, 16), (counting.neighbour, 8), (counting.neighbours, 1), (counting.add, 8),
-             (counting.subtract, 10), (counting.drill, 3), (languages.count, 8), (languages.word, 6),
-             (languages.words, 1), (languages.meaning, 5), (languages.tips_of, 2.5),
-             (languages.tips_of_nothing, 0.5), (about.fact, 48), (smalltalk.smalltalk, 17),
-             (refusals.refusal, 32)]
-IN_TWO = [counting.backwards, counting.sum_and_on, counting.another_after, languages.backwards]
+ABILITIES = [(counting.count, 20), (counting.neighbour, 10), (counting.neighbours, 1), (counting.add, 8),
+             (counting.subtract, 10), (counting.drill, 4), (languages.count, 8), (languages.word, 6),
+             (languages.words, 2), (languages.meaning, 6), (languages.tips_of, 2.5),
+             (languages.tips_of_nothing, 0.5), (about.fact, 46), (smalltalk.smalltalk, 16),
+             (refusals.refusal, 34)]
+IN_TWO = [counting.backwards, counting.backwards, counting.sum_and_on, counting.another_after,
+          languages.backwards, refusals.in_two_languages]
 MAKERS, WEIGHTS = zip(*ABILITIES)
 SYSTEM = ["You are a helpful assistant.", "You are Minnow.", "Answer briefly.", "Be kind.",
           "You are a friendly assistant. Be concise.", "You are a small model that helps people try Fathom."]
@@ -60,7 +61,7 @@ def conversation(rng):
             turns += counted_and_tips(rng)
         elif kind < 0.065:
             turns += [turn(*made) for made in languages.word_in_two(rng)]
-        elif kind < 0.135:
+        elif kind < 0.155:
             turns += [turn(*made) for made in rng.choice(IN_TWO)(rng)]
         else:
             turns.append(turn(*rng.choices(MAKERS, WEIGHTS)[0](rng)))

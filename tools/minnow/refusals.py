@@ -111,11 +111,20 @@ def foreign(rng):
     return ask_in(rng, "meaning", known, w=rng.choice(PHRASES["foreign words"]))
 
 
-BEYOND = [(too_far, 4), (too_large, 3), (foreign, 6)]
+def in_two_languages(rng):
+    """A count in a language that is known, and then in one that is not, or first in that one."""
+    unknown = rng.choice(PHRASES["unknown languages"])
+    if rng.random() < 0.5:
+        return [languages.count(rng), (ask_in(rng, "again", unknown), REASONING, ANSWER)]
+    title = rng.choice(["count", "count bare"])
+    return [(ask_in(rng, title, unknown, a="1", b="10"), REASONING, ANSWER), languages.another(rng)]
+
+
+BEYOND = [(too_far, 4), (too_large, 3), (foreign, 7)]
 
 
 def refusal(rng):
-    if rng.random() < 0.33:
+    if rng.random() < 0.4:
         makers, weights = zip(*BEYOND)
         return rng.choices(makers, weights)[0](rng), REASONING, ANSWER
     make = question if rng.random() < 0.5 else request

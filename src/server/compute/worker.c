@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 #define USUAL_CHUNK   512   /* tokens, where the options say nothing: who else is served waits for as many */
 #define NOTES_BYTES   65536 /* of lines that wait to be logged; more are counted and not kept */
@@ -333,7 +334,7 @@ struct worker *worker_start(const struct worker_options *options, int wake, stru
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&worker->changed, &attributes);
     pthread_condattr_destroy(&attributes);
-    errno = pthread_create(&worker->thread, NULL, run, worker);
+    errno = thread_start(&worker->thread, run, worker);
     worker->has_thread = errno == 0;
     if (worker->has_thread)
         return worker;
