@@ -13,7 +13,7 @@
 
 #include "weights/plan.h"
 
-/* One, two and four read 6.1 GiB from an NVMe drive of 1.5 GB/s in 5.3, 4.3 and 4.1 s (a Xeon's two cores). */
+/* One, two and four read 6.1 GiB from a drive of 1.5 GB/s in 5.3, 4.3 and 4.1 s (a Xeon, two cores). */
 #define READ_AHEAD_THREADS 4
 /* Below it nothing is read ahead: less than a tenth of a second of an NVMe drive. */
 #define READ_AHEAD_LEAST_BYTES ((uint64_t)64 << 20)
