@@ -41,11 +41,11 @@ struct family {
     size_t span_bytes; /* of a row: a block */
     bool small;        /* blocks of 32 columns: a scale, perhaps a minimum, and no groups */
     bool has_signs;    /* codes are signed; otherwise at most 127 */
-    bool wide;         /* panels: codes less offset have sizes above 32, up to 64 */
     bool folds;        /* panels: codes less offset, times their group's scale, have sizes up to 128 */
     uint8_t group;     /* columns that share a scale: 16, or 0 for 32 */
     uint8_t minimum;   /* columns that share a minimum: 16 or 32; 0: there are none */
     uint8_t offset;    /* code - offset is what the scale multiplies */
+    uint8_t magnitude; /* panels: of code - offset at most, 64 or less; 0: not above 32 */
 };
 
 /* A span of one token. */

@@ -1,23 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* panel.c - panels multiplied by VPMADDUBSW, which sums products in pairs to 16 bits.
  *
- * Sums of 16 bits are exact because they hold the products of few columns, by the largest size of a value
- * (code less offset): 8 columns up to 32 (8 x 32 x 127 < 2^15: every format but those named here), 4 up to
- * 64 (IQ2: 43, IQ3_XXS: 62), 2 up to 128 (Q8_0, IQ4). They begin with -offset times the activations and
- * may wrap around on the way; the only operation that saturates instead, VPMADDUBSW, gets codes up to 128 and
- * stays below 2 x 128 x 127. A group's scale is multiplied in integers, as in dot.h. */
+ * Sums of 16 bits are exact because they hold the products of few columns, by the magnitude of a value
+ * (code less offset): 16 columns up to 16 (16 x 16 x 127 < 2^15), 8 up to 32, 4 up to 64. They begin with -offset times the activations and may wrap around on the way; the
+ * only operation that saturates instead, VPMADDUBSW, gets codes up to 127 and stays below 2 x 127 x 127. A
+ * group's scale is multiplied in integers, as in dot.h.
+ *
+ * Codes with signs (Q8_0, IQ4) fill a byte, and are of 16 bits here, as the values beside them: VPMADDWD sums
+ * their products in pairs to 32 bits. Turning values' signs for VPMADDUBSW takes as many instructions and two
+ * registers more, which are not there. */
 #include "kernel/avx2/kept.h"
 #include "kernel/avx2/panel_put.h"
 
 #define PANEL_TOKENS 4 /* that share a panel's loads */
+
+/* ---- codes of 16 bits ---- */
+
+/* Of 32 columns the even ones in pairs, columns 0 and 2, 4 and 6 ..., then the odd ones: so have panels them,
+ * and tokens. */
+INLINE __m256i even_bytes(__m256i bytes)
+{
+    return _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8);
+}
+
+INLINE __m256i odd_bytes(__m256i bytes)
+{
+    return _mm256_srai_epi16(bytes, 8);
+}
 
 /* ---- multiplying ---- */
 
 /* What a loop over a panel is made for: constants wherever it is expanded. */
 struct kind {
     size_t n_tokens;
-    size_t fours; /* whose products a sum of 16 bits holds: 4, 2, or 1 where codes are signed */
-    int minimum;  /* as in struct family; 0, and fours over 1: codes have an offset */
+    size_t fours; /* whose products a sum of 16 bits holds: 8, 4 or 2; 0: codes are of 16 bits */
+    int minimum;  /* as in struct family; 0, and fours over 0: codes have an offset */
 };
 
 /* The lanes of one token. */
@@ -46,11 +63,6 @@ INLINE void sum_fours(struct kind k, const struct panel *panel, const struct tok
             UNROLL
             for (size_t part = 0; part < PARTS; part++) {
                 __m256i *sum = &sums[t].of[part];
-                if (k.fours == 1) {
-                    *sum =
-                        _mm256_maddubs_epi16(_mm256_abs_epi8(codes[part]), _mm256_sign_epi8(x, codes[part]));
-                    continue;
-                }
                 __m256i pairs = _mm256_maddubs_epi16(codes[part], x);
                 bool fresh = i == 0 && k.minimum > 0;
                 *sum = kept(fresh ? pairs : _mm256_add_epi16(*sum, pairs));
@@ -59,30 +71,49 @@ INLINE void sum_fours(struct kind k, const struct panel *panel, const struct tok
     }
 }
 
-/* to += scales times sums of codes, 16 columns from group `group` on. */
-INLINE void add_group(struct kind k, const struct panel *panel, const struct token *tokens, size_t group,
+/* to += scales times sums of codes, `k.fours` fours from the panel's `four` on; the first of a block: to = that. */
+INLINE void add_fours(struct kind k, const struct panel *panel, const struct token *tokens, size_t four,
                       struct sums to[PANEL_TOKENS])
 {
+    struct sums sums[PANEL_TOKENS];
     UNROLL
-    for (size_t i = 0; i < 4; i += k.fours) {
-        struct sums sums[PANEL_TOKENS];
+    for (size_t t = 0; t < k.n_tokens; t++)
+        UNROLL
+    for (size_t part = 0; part < PARTS; part++)
+        if (k.minimum == 0)
+            sums[t].of[part] = _mm256_set1_epi32(tokens[t].prepared[four]);
+    sum_fours(k, panel, tokens, four, sums);
+    UNROLL
+    for (size_t part = 0; part < PARTS; part++) {
+        __m256i scales =
+            _mm256_load_si256((const __m256i *)(const void *)panel->scales[four / 4][part * LANES]);
         UNROLL
         for (size_t t = 0; t < k.n_tokens; t++) {
-            UNROLL
-            for (size_t part = 0; part < PARTS; part++)
-                if (k.minimum == 0 && k.fours > 1)
-                    sums[t].of[part] = _mm256_set1_epi32(tokens[t].starts[4 * group + i]);
+            __m256i scaled = _mm256_madd_epi16(sums[t].of[part], scales);
+            to[t].of[part] = four % 8 == 0 ? scaled : _mm256_add_epi32(to[t].of[part], scaled);
         }
-        sum_fours(k, panel, tokens, 4 * group + i, sums);
+    }
+}
+
+/* Sums of 32 columns whose codes are of 16 bits. */
+INLINE void sum_pairs(struct kind k, const struct panel *panel, const struct token *tokens, size_t block,
+                      struct sums sums[PANEL_TOKENS])
+{
+    const size_t n = BLOCK_SMALL / 2;
+    UNROLL
+    for (size_t i = 0; i < n; i++) {
+        __m256i codes[PARTS];
         UNROLL
-        for (size_t part = 0; part < PARTS; part++) {
-            __m256i scales =
-                _mm256_load_si256((const __m256i *)(const void *)panel->scales[group][part * LANES]);
+        for (size_t part = 0; part < PARTS; part++)
+            codes[part] = kept(load_codes(panel, block * n + i, part));
+        UNROLL
+        for (size_t t = 0; t < k.n_tokens; t++) {
+            __m256i x = _mm256_set1_epi32(tokens[t].prepared[block * n + i]);
             UNROLL
-            for (size_t t = 0; t < k.n_tokens; t++) {
-                __m256i scaled = _mm256_madd_epi16(sums[t].of[part], scales);
-                bool fresh = i == 0 && group % 2 == 0;
-                to[t].of[part] = fresh ? scaled : _mm256_add_epi32(to[t].of[part], scaled);
+            for (size_t part = 0; part < PARTS; part++) {
+                __m256i *sum = &sums[t].of[part];
+                __m256i pairs = _mm256_madd_epi16(codes[part], x);
+                *sum = kept(i == 0 ? pairs : _mm256_add_epi32(*sum, pairs));
             }
         }
     }
@@ -110,8 +141,12 @@ INLINE void add_block(struct kind k, const struct panel *panel, const struct tok
                       struct totals totals[PANEL_TOKENS])
 {
     struct sums sums[PANEL_TOKENS];
-    add_group(k, panel, tokens, 2 * block, sums);
-    add_group(k, panel, tokens, 2 * block + 1, sums);
+    const size_t n_sums = k.fours > 0 ? 8 / k.fours : 0;
+    if (k.fours == 0)
+        sum_pairs(k, panel, tokens, block, sums);
+    UNROLL
+    for (size_t i = 0; i < n_sums; i++)
+        add_fours(k, panel, tokens, 8 * block + i * k.fours, sums);
     UNROLL
     for (size_t part = 0; part < PARTS; part++) {
         __m256 factors = _mm256_load_ps(panel->factors[block] + part * LANES);
@@ -156,40 +191,60 @@ INLINE void multiply_tokens(struct kind k, const struct panel *panel, const stru
     MULTIPLY(name, 4, __VA_ARGS__) \
     static multiply_fn *const name[PANEL_TOKENS] = {name##_1, name##_2, name##_3, name##_4};
 
+MULTIPLY_EACH(by_eight, .fours = 8)
 MULTIPLY_EACH(by_four, .fours = 4)
 MULTIPLY_EACH(by_two, .fours = 2)
-MULTIPLY_EACH(with_signs, .fours = 1)
+MULTIPLY_EACH(with_signs, .fours = 0)
 MULTIPLY_EACH(with_minima_of_16, .fours = 4, .minimum = 16)
 MULTIPLY_EACH(with_minima_of_32, .fours = 4, .minimum = 32)
+MULTIPLY_EACH(by_eight_with_minima, .fours = 8, .minimum = 32)
+
+/* Whose products a sum of 16 bits holds. */
+static size_t fours_of(const struct family *f)
+{
+    if (f->magnitude > 32)
+        return 2;
+    return f->magnitude > 0 && f->magnitude <= 16 && f->group == 0 ? 8 : 4;
+}
 
 static multiply_fn *const *functions_for(const struct family *f)
 {
+    size_t fours = fours_of(f);
     if (f->has_signs)
         return with_signs;
-    if (f->minimum > 0)
-        return f->minimum == 16 ? with_minima_of_16 : with_minima_of_32;
-    return f->wide ? by_two : by_four;
+    if (f->minimum == 16)
+        return with_minima_of_16;
+    if (f->minimum == 32)
+        return fours == 8 ? by_eight_with_minima : with_minima_of_32;
+    return fours == 8 ? by_eight : fours == 4 ? by_four : by_two;
 }
 
 /* ---- tokens ---- */
 
 /* What sums of 16 bits begin with, for 32 columns: -offset times the values at their lanes' columns, of two
- * fours in every second lane, or of four in every fourth. */
+ * fours in every second lane, of four in every fourth, or of eight in all. */
 INLINE __m256i starts_of(const struct family *f, const int8_t *values)
 {
     __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)values);
     __m256i of_one = _mm256_maddubs_epi16(_mm256_set1_epi8((char)f->offset), x);
     __m256i of_two = _mm256_add_epi16(of_one, _mm256_shuffle_epi32(of_one, _MM_SHUFFLE(2, 3, 0, 1)));
     __m256i of_four = _mm256_add_epi16(of_two, _mm256_shuffle_epi32(of_two, _MM_SHUFFLE(1, 0, 3, 2)));
-    return _mm256_sub_epi16(_mm256_setzero_si256(), f->wide ? of_two : of_four);
+    __m256i of_eight = _mm256_add_epi16(of_four, _mm256_permute2x128_si256(of_four, of_four, 1));
+    size_t fours = fours_of(f);
+    return _mm256_sub_epi16(_mm256_setzero_si256(), fours == 8 ? of_eight : fours == 4 ? of_four : of_two);
 }
 
-static void put_starts(const struct family *f, const int16_t *sums, size_t n_blocks, struct token *to)
+static void prepare(const struct family *f, const int16_t *sums, size_t n_blocks, struct token *to)
 {
     (void)sums;
     for (size_t block = 0; f->offset > 0 && block < n_blocks; block++)
-        _mm256_storeu_si256((__m256i *)(void *)(to->starts + 8 * block),
+        _mm256_storeu_si256((__m256i *)(void *)(to->prepared + 8 * block),
                             starts_of(f, to->values + block * BLOCK_SMALL));
+    for (size_t block = 0; f->has_signs && block < n_blocks; block++) {
+        __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(to->values + block * BLOCK_SMALL));
+        _mm256_storeu_si256((__m256i *)(void *)(to->prepared + 16 * block), even_bytes(x));
+        _mm256_storeu_si256((__m256i *)(void *)(to->prepared + 16 * block + 8), odd_bytes(x));
+    }
 }
 
 /* ---- filling ---- */
@@ -213,6 +268,35 @@ INLINE void put_scales(const struct weights rows[LANES], struct panel *panel, si
     }
 }
 
+/* Codes of 16 bits: a scale for each 32 columns, as a factor. */
+INLINE void put_wide_rows(const struct family *f, const struct weights rows[LANES], struct panel *panel,
+                          size_t block, size_t row)
+{
+    const __m256 factors = scales_of(rows);
+    size_t n = (size_t)n_vectors(*f);
+    __m256i v[LANES];
+    for (size_t vector = 0; vector < n; vector++) {
+        uint8_t(*to)[PANEL_ROWS][4] = panel->codes + 16 * (block + vector);
+        UNROLL
+        for (size_t r = 0; r < LANES; r++)
+            v[r] = rows[r].codes[vector];
+        transpose(v);
+        UNROLL
+        for (size_t i = 0; i < LANES; i++) {
+            store(to[i][row], even_bytes(v[i]));
+            store(to[8 + i][row], odd_bytes(v[i]));
+        }
+    }
+    if (f->small) {
+        _mm256_store_ps(panel->factors[block] + row, factors);
+        return;
+    }
+    UNROLL
+    for (size_t r = 0; r < LANES; r++)
+        v[r] = half_of(rows[r].scales, 0);
+    put_floats_of_rows(v, factors, rows_from(panel->factors[block] + row), 1);
+}
+
 /* Blocks of 32 have no scales beside the factors. */
 INLINE void put_ones(struct panel *panel, size_t group, size_t row)
 {
@@ -224,6 +308,10 @@ INLINE void put_ones(struct panel *panel, size_t group, size_t row)
 static void put_rows(const struct family *f, const struct weights rows[LANES], struct panel *panel,
                      size_t block, size_t row)
 {
+    if (f->has_signs) {
+        put_wide_rows(f, rows, panel, block, row);
+        return;
+    }
     const __m256 factors = scales_of(rows);
     size_t n = (size_t)n_vectors(*f);
     for (size_t v = 0; v < n; v++) {
@@ -250,6 +338,6 @@ static void fill(const struct panel_format *format, const uint8_t *const rows[LA
 
 void avx2_panel_product(const struct panel_format *format, const struct product *p)
 {
-    static const struct panel_level level = {fill, put_starts, functions_for, PANEL_TOKENS};
+    static const struct panel_level level = {fill, prepare, functions_for, PANEL_TOKENS, .widens = true};
     avx2_walk_panels(format, &level, p);
 }

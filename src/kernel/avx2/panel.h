@@ -21,7 +21,8 @@
 #define PANEL_BLOCKS (PANEL_SPANS * BLOCK_SUPER / BLOCK_SMALL) /* of 32 columns */
 
 struct panel {
-    _Alignas(32) uint8_t codes[PANEL_BLOCKS * 8][PANEL_ROWS][4]; /* [four columns][row][column] */
+    /* [four columns][row][column], or of 16 bits, [two columns][row][column] */
+    _Alignas(32) uint8_t codes[PANEL_BLOCKS * 8][PANEL_ROWS][4];
     int16_t scales[PANEL_BLOCKS * 2][PANEL_ROWS][2]; /* [16 columns][row]: twice the same; avx2 alone */
     /* avx2: [32 columns][row], what multiplies those scales; avxvnni: [as the format has scales][row] */
     float factors[PANEL_BLOCKS * 2][PANEL_ROWS];
@@ -30,11 +31,11 @@ struct panel {
 
 /* A token beside a panel. */
 struct token {
-    const int8_t *values;             /* [n_columns] */
-    const float *scales;              /* [n_columns / 32] */
-    int32_t starts[PANEL_BLOCKS * 8]; /* what sums of products begin with, as the level has them */
-    float sums[PANEL_BLOCKS * 2];     /* scale times values of as many columns as share a minimum */
-    float *out;                       /* [PANEL_ROWS] */
+    const int8_t *values;               /* [n_columns] */
+    const float *scales;                /* [n_columns / 32] */
+    int32_t prepared[PANEL_BLOCKS * 8]; /* what the level makes of the values beforehand */
+    float sums[PANEL_BLOCKS * 2];       /* scale times values of as many columns as share a minimum */
+    float *out;                         /* [PANEL_ROWS] */
 };
 
 /* A block of LANES rows each, `at` bytes into the rows, unpacked. */
@@ -56,10 +57,11 @@ typedef void fill_fn(const struct panel_format *format, const uint8_t *const row
 /* What a set of instructions does its own way. */
 struct panel_level {
     fill_fn *fill;
-    /* `starts` of n_blocks blocks of 32 columns, from values and the sums of 16 of them */
-    void (*put_starts)(const struct family *family, const int16_t *sums, size_t n_blocks, struct token *to);
+    /* `prepared` of n_blocks blocks of 32 columns, from values and the sums of 16 of them */
+    void (*prepare)(const struct family *family, const int16_t *sums, size_t n_blocks, struct token *to);
     multiply_fn *const *(*functions_for)(const struct family *family); /* [n_tokens]: of 1 token, 2 ... */
     size_t n_tokens;                                                   /* at most MOST_TOKENS */
+    bool widens; /* codes with signs take 16 bits: half as many columns are a panel */
 };
 
 /* The product of the table, any number of tokens. */

@@ -2,8 +2,7 @@
 /* panel_walk.c - goes over rows, columns and tokens: fills panels and hands them to what multiplies them. */
 #include "kernel/avx2/panel.h"
 
-#define COLUMNS (PANEL_BLOCKS * BLOCK_SMALL) /* of a panel */
-#define PANELS  4                            /* beside each other: what is made ready of a token serves all */
+#define PANELS 4 /* beside each other: what is made ready of a token serves all */
 
 /* ---- tokens ---- */
 
@@ -31,7 +30,7 @@ static void load_token(const struct family *f, const struct panel_level *level, 
     size_t n_blocks = place->n_columns / BLOCK_SMALL;
     to->values = x->values + place->column;
     to->scales = x->scales + place->column / ACTIVATION_BLOCK;
-    level->put_starts(f, sums, n_blocks, to);
+    level->prepare(f, sums, n_blocks, to);
     for (size_t block = 0; f->minimum == 32 && block < n_blocks; block += 8)
         put_sums_of_32(sums + 2 * block, to->scales + block, lanes_below(n_blocks, block), to->sums + block);
     for (size_t block = 0; f->minimum == 16 && block < n_blocks; block += 4)
@@ -118,12 +117,14 @@ static void fill_panel(const struct panel_format *format, const struct panel_lev
 void avx2_walk_panels(const struct panel_format *format, const struct panel_level *level,
                       const struct product *p)
 {
-    const struct place most = {.row = PANELS * PANEL_ROWS, .n_columns = COLUMNS};
+    const bool wide = level->widens && format->family.has_signs;
+    const struct place most = {.row = PANELS * PANEL_ROWS,
+                               .n_columns = PANEL_BLOCKS * BLOCK_SMALL / (wide ? 2 : 1)};
     const struct piece piece = piece_of(&format->family);
     struct panel panels[PANELS];
     for (size_t row = 0; row < p->n_rows; row += most.row) {
-        for (size_t column = 0; column < p->n_columns; column += COLUMNS) {
-            struct place place = {row, column, min_size(COLUMNS, p->n_columns - column)};
+        for (size_t column = 0; column < p->n_columns; column += most.n_columns) {
+            struct place place = {row, column, min_size(most.n_columns, p->n_columns - column)};
             const uint8_t *soon = next_place(p, &place, &most, piece);
             for (size_t i = 0; i < PANELS && place.row < p->n_rows; i++, place.row += PANEL_ROWS)
                 fill_panel(format, level, p, &place,

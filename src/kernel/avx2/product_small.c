@@ -60,8 +60,8 @@ INLINE void unpack_iq4_nl(const uint8_t *block, struct weights *to)
 }
 
 PRODUCTS(q8_0, sizeof(struct block_q8_0), .small = true, .has_signs = true)
-PRODUCTS(q4_0, sizeof(struct block_q4_0), .small = true, .offset = 8)
-PRODUCTS(q4_1, sizeof(struct block_q4_1), .small = true, .minimum = 32)
+PRODUCTS(q4_0, sizeof(struct block_q4_0), .small = true, .offset = 8, .magnitude = 8)
+PRODUCTS(q4_1, sizeof(struct block_q4_1), .small = true, .minimum = 32, .magnitude = 15)
 PRODUCTS(q5_0, sizeof(struct block_q5_0), .small = true, .offset = 16)
 PRODUCTS(q5_1, sizeof(struct block_q5_1), .small = true, .minimum = 32)
 PRODUCTS(iq4_nl, sizeof(struct block_iq4_nl), .small = true, .has_signs = true)

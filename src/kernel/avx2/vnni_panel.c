@@ -31,7 +31,7 @@ INLINE void sum_group(struct kind k, const struct panel *panel, const struct tok
     for (size_t t = 0; t < k.n_tokens; t++)
         UNROLL
     for (size_t part = 0; part < PARTS; part++)
-        sums[t].of[part] = k.minimum == 0 ? _mm256_set1_epi32(tokens[t].starts[group])
+        sums[t].of[part] = k.minimum == 0 ? _mm256_set1_epi32(tokens[t].prepared[group])
                                           : _mm256_castps_si256(_mm256_set1_ps(SUM_START));
     UNROLL
     for (size_t i = 0; i < n; i++) {
@@ -122,8 +122,8 @@ static multiply_fn *const *functions_for(const struct family *f)
 
 /* ---- tokens ---- */
 
-/* SUM_START's bits less offset times the values of each group. */
-static void put_starts(const struct family *f, const int16_t *sums, size_t n_blocks, struct token *to)
+/* What sums begin with: SUM_START's bits less offset times the values of each group. */
+static void prepare(const struct family *f, const int16_t *sums, size_t n_blocks, struct token *to)
 {
     const bool fine = group_of(f) == 16;
     const __m256i start = _mm256_castps_si256(_mm256_set1_ps(SUM_START));
@@ -133,13 +133,13 @@ static void put_starts(const struct family *f, const int16_t *sums, size_t n_blo
         __m256i pairs = fine ? _mm256_cvtepi16_epi32(load_16((const uint8_t *)(sums + group)))
                              : _mm256_maskload_epi32((const int *)(const void *)(sums + 2 * group),
                                                      lanes_below(n_groups, group));
-        _mm256_storeu_si256((__m256i *)(void *)(to->starts + group),
+        _mm256_storeu_si256((__m256i *)(void *)(to->prepared + group),
                             _mm256_sub_epi32(start, _mm256_madd_epi16(pairs, offset)));
     }
 }
 
 void avxvnni_panel_product(const struct panel_format *format, fill_fn *fill, const struct product *p)
 {
-    const struct panel_level level = {fill, put_starts, functions_for, PANEL_TOKENS};
+    const struct panel_level level = {fill, prepare, functions_for, PANEL_TOKENS, .widens = false};
     avx2_walk_panels(format, &level, p);
 }
