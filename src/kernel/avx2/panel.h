@@ -15,7 +15,7 @@
 #include "kernel/place.h"
 
 #define PARTS       (PANEL_ROWS / LANES)
-#define PANEL_SPANS 4 /* of 256 columns: 16 KB of codes stay in the first-level cache while tokens pass */
+#define PANEL_SPANS 4 /* of 256 columns: 28 KB, half of them where tokens are few */
 #define MOST_TOKENS 6 /* that share a panel's loads */
 
 #define PANEL_BLOCKS (PANEL_SPANS * BLOCK_SUPER / BLOCK_SMALL) /* of 32 columns */

@@ -2,7 +2,8 @@
 /* panel_walk.c - goes over rows, columns and tokens: fills panels and hands them to what multiplies them. */
 #include "kernel/avx2/panel.h"
 
-#define PANELS 4 /* beside each other: what is made ready of a token serves all */
+#define PANELS        4  /* beside each other: what is made ready of a token serves all */
+#define MOST_TOGETHER 18 /* tokens, that pass a panel one after the other while it stays in the first cache */
 
 /* ---- tokens ---- */
 
@@ -37,6 +38,64 @@ static void load_token(const struct family *f, const struct panel_level *level, 
         put_sums_of_16(sums + 2 * block, to->scales + block, to->sums + 2 * block);
 }
 
+/* Tokens that are made ready together, and pass panels some at a time: all where they are few, else those of
+ * one pass. */
+struct tokens {
+    struct token of[MOST_TOGETHER];
+    size_t n;
+    size_t passes[MOST_TOGETHER]; /* tokens of each */
+    size_t n_passes;
+};
+
+static bool are_few(size_t n_tokens)
+{
+    return n_tokens <= MOST_TOGETHER;
+}
+
+/* As many in each pass, about: sums of few tokens would wait for themselves. */
+static size_t tokens_of_pass(const struct panel_level *level, size_t n_left)
+{
+    size_t n_passes = (n_left + level->n_tokens - 1) / level->n_tokens;
+    return (n_left + n_passes - 1) / n_passes;
+}
+
+/* The product's tokens from `first` on, at the place's columns. */
+static void load_tokens(const struct family *f, const struct panel_level *level, const struct product *p,
+                        const struct place *place, size_t first, struct tokens *to)
+{
+    size_t n_left = p->n_tokens - first;
+    to->n = are_few(p->n_tokens) ? n_left : tokens_of_pass(level, n_left);
+    to->n_passes = 0;
+    for (size_t t = 0; t < to->n; t += to->passes[to->n_passes++])
+        to->passes[to->n_passes] = tokens_of_pass(level, to->n - t);
+    for (size_t t = 0; t < to->n; t++) {
+        uint8_t *row = (uint8_t *)p->activations + (first + t) * p->activation_bytes;
+        struct activation x = activation_view(row, p->n_columns);
+        load_token(f, level, place, &x, &to->of[t]);
+        to->of[t].out = p->out + (first + t) * p->out_stride + place->row;
+    }
+}
+
+/* ---- filling ---- */
+
+INLINE struct piece piece_of(const struct family *f)
+{
+    return (struct piece){f->small ? BLOCK_SMALL : BLOCK_SUPER, f->span_bytes};
+}
+
+/* Past the last row is the last again: computed, and not written. */
+static void fill_panel(const struct panel_format *format, const struct panel_level *level,
+                       const struct product *p, const struct place *place, struct panel *panel)
+{
+    const uint8_t *first = (const uint8_t *)p->rows + bytes_before(piece_of(&format->family), place->column);
+    for (size_t row = 0; row < PANEL_ROWS; row += LANES) {
+        const uint8_t *rows[LANES];
+        for (size_t r = 0; r < LANES; r++)
+            rows[r] = first + min_size(place->row + row + r, p->n_rows - 1) * p->row_bytes;
+        level->fill(format, rows, place->n_columns / BLOCK_SMALL, panel, row);
+    }
+}
+
 /* ---- multiplying ---- */
 
 /* Fewer rows than a panel has: the others' sums go nowhere. */
@@ -58,59 +117,59 @@ static void multiply_edge(multiply_fn *function, const struct panel *panel, stru
     }
 }
 
-/* out += panels times every token's activations; where column is 0, out = that. */
-static void multiply_panels(const struct family *f, const struct panel_level *level,
-                            const struct panel panels[PANELS], const struct product *p,
-                            const struct place *place)
+/* out += the panel times all tokens; memory is asked for some of the rows ahead with each pass. */
+static void multiply_panel(multiply_fn *const *functions, const struct panel *panel, struct tokens *tokens,
+                           const struct place *place, size_t n_rows, struct ahead_rows *ahead)
 {
-    multiply_fn *const *functions = level->functions_for(f);
-    struct token tokens[MOST_TOKENS];
-    for (size_t first = 0, n = 0; first < p->n_tokens; first += n) {
-        /* As many in each turn, about: sums of few tokens would wait for themselves. */
-        size_t left = p->n_tokens - first, n_turns = (left + level->n_tokens - 1) / level->n_tokens;
-        n = (left + n_turns - 1) / n_turns;
-        for (size_t t = 0; t < n; t++) {
-            uint8_t *row = (uint8_t *)p->activations + (first + t) * p->activation_bytes;
-            struct activation x = activation_view(row, p->n_columns);
-            load_token(f, level, place, &x, &tokens[t]);
-            tokens[t].out = p->out + (first + t) * p->out_stride + place->row;
-        }
-        for (size_t i = 0; i < PANELS && place->row + i * PANEL_ROWS < p->n_rows; i++) {
-            size_t n_rows = p->n_rows - place->row - i * PANEL_ROWS;
-            if (n_rows < PANEL_ROWS)
-                multiply_edge(functions[n - 1], &panels[i], tokens, n, place, n_rows);
-            else
-                functions[n - 1](&panels[i], tokens, place);
-            for (size_t t = 0; t < n; t++)
-                tokens[t].out += PANEL_ROWS;
-        }
+    struct token *first = tokens->of;
+    for (size_t pass = 0; pass < tokens->n_passes; pass++) {
+        size_t n = tokens->passes[pass];
+        ask_for_rows(ahead);
+        if (n_rows < PANEL_ROWS)
+            multiply_edge(functions[n - 1], panel, first, n, place, n_rows);
+        else
+            functions[n - 1](panel, first, place);
+        for (size_t t = 0; t < n; t++)
+            first[t].out += PANEL_ROWS;
+        first += n;
     }
 }
 
-/* ---- filling ---- */
+/* ---- the walk ---- */
 
-INLINE struct piece piece_of(const struct family *f)
+/* What panel `i` of the place will hold next, in as many steps as there are passes. */
+static struct ahead_rows rows_ahead(const struct product *p, const struct place *place, struct piece piece,
+                                    const uint8_t *next, size_t i, size_t n_passes)
 {
-    return (struct piece){f->small ? BLOCK_SMALL : BLOCK_SUPER, f->span_bytes};
+    if (next == NULL)
+        return (struct ahead_rows){0};
+    return (struct ahead_rows){.at = (const char *)next + i * PANEL_ROWS * p->row_bytes,
+                               .row_bytes = p->row_bytes,
+                               .n_bytes = bytes_before(piece, place->n_columns),
+                               .a_step = (PANEL_ROWS + n_passes - 1) / n_passes};
 }
 
-/* Past the last row is the last again: computed, and not written. `soon`: where the panel begins that will be
- * filled at this place after this one; NULL: not known. */
-static void fill_panel(const struct panel_format *format, const struct panel_level *level,
-                       const struct product *p, const struct place *place, const uint8_t *soon,
-                       struct panel *panel)
+/* All tokens times the rows from place->row on, PANELS panels of them. A panel is filled just before the
+ * first tokens pass; where these are all, in the memory of the one before. */
+static void multiply_place(const struct panel_format *format, const struct panel_level *level,
+                           const struct product *p, const struct place *whole, const uint8_t *next)
 {
     const struct piece piece = piece_of(&format->family);
-    const uint8_t *first = (const uint8_t *)p->rows;
-    size_t at = bytes_before(piece, place->column), n_bytes = bytes_before(piece, place->n_columns);
-    for (size_t row = 0; row < PANEL_ROWS; row += LANES) {
-        const uint8_t *rows[LANES];
-        for (size_t r = 0; r < LANES; r++) {
-            rows[r] = first + min_size(place->row + row + r, p->n_rows - 1) * p->row_bytes + at;
-            for (size_t byte = 0; soon != NULL && byte < n_bytes; byte += 64)
-                _mm_prefetch((const char *)soon + (row + r) * p->row_bytes + byte, _MM_HINT_T1);
+    multiply_fn *const *functions = level->functions_for(&format->family);
+    struct panel panels[PANELS];
+    struct tokens tokens;
+    for (size_t first = 0; first < p->n_tokens; first += tokens.n) {
+        struct place place = *whole;
+        load_tokens(&format->family, level, p, &place, first, &tokens);
+        for (size_t i = 0; i < PANELS && place.row < p->n_rows; i++, place.row += PANEL_ROWS) {
+            struct panel *panel = &panels[tokens.n < p->n_tokens ? i : 0];
+            struct ahead_rows ahead = {0};
+            if (first == 0) {
+                fill_panel(format, level, p, &place, panel);
+                ahead = rows_ahead(p, &place, piece, next, i, tokens.n_passes);
+            }
+            multiply_panel(functions, panel, &tokens, &place, p->n_rows - place.row, &ahead);
         }
-        level->fill(format, rows, place->n_columns / BLOCK_SMALL, panel, row);
     }
 }
 
@@ -118,19 +177,13 @@ void avx2_walk_panels(const struct panel_format *format, const struct panel_leve
                       const struct product *p)
 {
     const bool wide = level->widens && format->family.has_signs;
-    const struct place most = {.row = PANELS * PANEL_ROWS,
-                               .n_columns = PANEL_BLOCKS * BLOCK_SMALL / (wide ? 2 : 1)};
-    const struct piece piece = piece_of(&format->family);
-    struct panel panels[PANELS];
+    const size_t shorter = (are_few(p->n_tokens) ? 2 : 1) * (wide ? 2 : 1);
+    const struct place most = {.row = PANELS * PANEL_ROWS, .n_columns = PANEL_BLOCKS * BLOCK_SMALL / shorter};
     for (size_t row = 0; row < p->n_rows; row += most.row) {
         for (size_t column = 0; column < p->n_columns; column += most.n_columns) {
             struct place place = {row, column, min_size(most.n_columns, p->n_columns - column)};
-            const uint8_t *soon = next_place(p, &place, &most, piece);
-            for (size_t i = 0; i < PANELS && place.row < p->n_rows; i++, place.row += PANEL_ROWS)
-                fill_panel(format, level, p, &place,
-                           soon != NULL ? soon + i * PANEL_ROWS * p->row_bytes : NULL, &panels[i]);
-            place.row = row;
-            multiply_panels(&format->family, level, panels, p, &place);
+            const uint8_t *next = next_place(p, &place, &most, piece_of(&format->family));
+            multiply_place(format, level, p, &place, next);
         }
     }
 }
