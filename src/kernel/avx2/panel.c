@@ -4,8 +4,8 @@
  * Sums of 16 bits are exact because they hold the products of few columns, by the magnitude of a value
  * (code less offset): 16 columns up to 16 (16 x 16 x 127 < 2^15), 8 up to 32, 4 up to 64. They begin with
  * -offset times the activations and may wrap around on the way; the only operation that saturates instead,
- * VPMADDUBSW, gets codes up to 127 and stays below 2 x 127 x 127. A group's scale is multiplied in integers, as
- * in dot.h.
+ * VPMADDUBSW, gets codes up to 127 and stays below 2 x 127 x 127. A group's scale is multiplied in integers,
+ * as in dot.h.
  *
  * Codes with signs (Q8_0, IQ4) fill a byte, and are of 16 bits here, as the values beside them: VPMADDWD sums
  * their products in pairs to 32 bits. Turning values' signs for VPMADDUBSW takes as many instructions and two
@@ -72,7 +72,7 @@ INLINE void sum_fours(struct kind k, const struct panel *panel, const struct tok
     }
 }
 
-/* to += scales times sums of codes, `k.fours` fours from the panel's `four` on; a block's first: to = that. */
+/* to += scales times sums of codes, `k.fours` fours from `four` on; those of a block's first: to = that. */
 INLINE void add_fours(struct kind k, const struct panel *panel, const struct token *tokens, size_t four,
                       struct sums to[PANEL_TOKENS])
 {
