@@ -11,7 +11,7 @@
 /* One measurement, a second. */
 struct bench_peak {
     double read_bytes;
-    double core_products; /* multiply-adds of Q8_0 rows that stay in the cache, one thread working */
+    double core_products; /* multiply-adds of Q4_0 rows that stay in the cache, one thread working */
     double all_products;  /* and all of them */
 };
 
