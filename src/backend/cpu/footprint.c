@@ -3,7 +3,7 @@
 #include "backend/cpu/state.h"
 #include "base/bytes.h"
 
-/* As operand_init() takes. */
+/* What operand_init() takes. */
 static uint64_t operand_bytes(uint64_t n_rows, uint64_t n_columns, bool floats_only)
 {
     bool int8 = !floats_only && n_columns % ACTIVATION_BLOCK == 0;

@@ -18,8 +18,9 @@
 #define PROBE_MOST_BYTES   ((size_t)4 << 30)
 #define PROBE_SECONDS      0.1
 
-/* Both operands together are 0.2 MB, which a second-level cache holds. Q4_0: no format's products with many
- * tokens are faster by more than 2% from AVX2 on; those of Q8_0 are slower there. */
+/* Both operands together are 0.2 MB, which a second-level cache holds. Q4_0: with many tokens no other format
+ * was more than 2% faster on AVX2 (Zen 3), AVX-VNNI and AVX-512 (Xeon), by bench/kernel --panel; Q8_0 is much
+ * slower on AVX2. */
 #define PRODUCT_FORMAT  FORMAT_Q4_0
 #define PRODUCT_ROWS    64
 #define PRODUCT_COLUMNS 2048
