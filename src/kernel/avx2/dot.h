@@ -27,10 +27,11 @@
 /* A span of one row. Groups are of 16 columns; formats with scales for 32 repeat them. */
 struct weights {
     __m256i codes[MOST_VECTORS];
-    __m256i scales; /* int16: those of the even groups, then those of the odd ones */
-    __m256i minima; /* int16 [16], in order: added to each column of the group */
-    float scale;    /* times all scales */
-    float minimum;  /* times all minima */
+    __m256i signs[MOST_VECTORS]; /* where codes are sizes: 1 or -1 */
+    __m256i scales;              /* int16: those of the even groups, then those of the odd ones */
+    __m256i minima;              /* int16 [16], in order: added to each column of the group */
+    float scale;                 /* times all scales */
+    float minimum;               /* times all minima */
 };
 
 typedef void unpack_fn(const uint8_t *block, struct weights *to);
@@ -41,11 +42,12 @@ struct family {
     size_t span_bytes; /* of a row: a block */
     bool small;        /* blocks of 32 columns: a scale, perhaps a minimum, and no groups */
     bool has_signs;    /* codes are signed; otherwise at most 127 */
+    bool has_sizes;    /* codes are sizes, with signs beside them, until join_signs() */
     bool folds;        /* panels: codes less offset, times their group's scale, have sizes up to 128 */
     uint8_t group;     /* columns that share a scale: 16, or 0 for 32 */
     uint8_t minimum;   /* columns that share a minimum: 16 or 32; 0: there are none */
     uint8_t offset;    /* code - offset is what the scale multiplies */
-    uint8_t magnitude; /* panels: of code - offset at most, 64 or less; 0: not above 32 */
+    uint8_t magnitude; /* the largest of code - offset, where codes have no signs */
 };
 
 /* A span of one token. */
@@ -80,6 +82,15 @@ INLINE void load_inputs(struct family f, const struct activation *x, size_t colu
                 _mm256_maddubs_epi16(_mm256_set1_epi8((char)f.offset), _mm256_loadu_si256(to->values + v));
 }
 
+/* Sizes and signs to codes: the offset plus the size, or less it. */
+INLINE void join_signs(struct family f, struct weights *w)
+{
+    UNROLL
+    for (int v = 0; v < n_vectors(f); v++)
+        w->codes[v] =
+            _mm256_add_epi8(_mm256_sign_epi8(w->codes[v], w->signs[v]), _mm256_set1_epi8((char)f.offset));
+}
+
 /* The scale of each half of vector v, in all its words. */
 INLINE __m256i scales_of_vector(const struct weights *w, int v)
 {
@@ -91,12 +102,14 @@ INLINE __m256i dot_vector(struct family f, const struct weights *w, const struct
 {
     __m256i values = _mm256_loadu_si256(x->values + v);
     __m256i codes = w->codes[v];
+    if (f.has_sizes)
+        values = _mm256_sign_epi8(values, w->signs[v]);
     if (f.has_signs) {
         values = _mm256_sign_epi8(values, codes);
         codes = _mm256_abs_epi8(codes);
     }
     __m256i pairs = _mm256_maddubs_epi16(codes, values);
-    if (f.offset > 0)
+    if (f.offset > 0 && !f.has_sizes)
         pairs = _mm256_sub_epi16(pairs, x->start[v]);
     if (f.small)
         return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
@@ -161,8 +174,12 @@ INLINE void multiply_span(struct family f, struct tile *t, size_t column, size_t
     }
     struct weights w[ROWS];
     UNROLL
-    for (size_t row = 0; row < ROWS; row++)
+    for (size_t row = 0; row < ROWS; row++) {
         f.unpack(t->rows[row], &w[row]);
+        if (f.has_sizes)
+            join_signs(f, &w[row]);
+    }
+    f.has_sizes = false;
     for (size_t token = 0; token < n_tokens; token++) {
         load_inputs(f, &t->tokens[token], column, &x);
         UNROLL

@@ -4,7 +4,7 @@
  * Sums of 16 bits are exact because they hold the products of few columns, by the magnitude of a value
  * (code less offset): 16 columns up to 16 (16 x 16 x 127 < 2^15), 8 up to 32, 4 up to 64. They begin with
  * -offset times the activations and may wrap around on the way; the only operation that saturates instead,
- * VPMADDUBSW, gets codes up to 127 and stays below 2 x 127 x 127. A group's scale is multiplied in integers,
+ * VPMADDUBSW, gets codes up to 127: at most 2 x 127 x 127. A group's scale is multiplied in integers,
  * as in dot.h.
  *
  * Codes with signs (Q8_0, IQ4) fill a byte, and are of 16 bits here, as the values beside them: VPMADDWD sums
@@ -17,8 +17,8 @@
 
 /* ---- codes of 16 bits ---- */
 
-/* Of 32 columns the even ones in pairs, columns 0 and 2, 4 and 6 ..., then the odd ones: so have panels them,
- * and tokens. */
+/* Of 32 columns the even ones in pairs, columns 0 and 2, 4 and 6 ..., then the odd ones: panels and tokens
+ * both have them in this order. */
 INLINE __m256i even_bytes(__m256i bytes)
 {
     return _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8);
@@ -34,7 +34,7 @@ INLINE __m256i odd_bytes(__m256i bytes)
 /* What a loop over a panel is made for: constants wherever it is expanded. */
 struct kind {
     size_t n_tokens;
-    size_t fours; /* whose products a sum of 16 bits holds: 8, 4 or 2; 0: codes are of 16 bits */
+    size_t fours; /* of columns whose products one sum of 16 bits holds: 8, 4 or 2; 0: codes are of 16 bits */
     int minimum;  /* as in struct family; 0, and fours over 0: codes have an offset */
 };
 
@@ -72,7 +72,7 @@ INLINE void sum_fours(struct kind k, const struct panel *panel, const struct tok
     }
 }
 
-/* to += scales times sums of codes, `k.fours` fours from `four` on; those of a block's first: to = that. */
+/* to += scales times sums of codes, `k.fours` fours from `four` on; the first of a block: to = that. */
 INLINE void add_fours(struct kind k, const struct panel *panel, const struct token *tokens, size_t four,
                       struct sums to[PANEL_TOKENS])
 {
@@ -195,24 +195,26 @@ INLINE void multiply_tokens(struct kind k, const struct panel *panel, const stru
 MULTIPLY_EACH(by_eight, .fours = 8)
 MULTIPLY_EACH(by_four, .fours = 4)
 MULTIPLY_EACH(by_two, .fours = 2)
-MULTIPLY_EACH(with_signs, .fours = 0)
+MULTIPLY_EACH(of_16_bits, .fours = 0)
 MULTIPLY_EACH(with_minima_of_16, .fours = 4, .minimum = 16)
 MULTIPLY_EACH(with_minima_of_32, .fours = 4, .minimum = 32)
 MULTIPLY_EACH(by_eight_with_minima, .fours = 8, .minimum = 32)
 
-/* Whose products a sum of 16 bits holds. */
+/* As struct kind has it. */
 static size_t fours_of(const struct family *f)
 {
+    if (f->has_signs)
+        return 0;
     if (f->magnitude > 32)
         return 2;
-    return f->magnitude > 0 && f->magnitude <= 16 && f->group == 0 ? 8 : 4;
+    return f->magnitude <= 16 && f->group == 0 ? 8 : 4;
 }
 
 static multiply_fn *const *functions_for(const struct family *f)
 {
     size_t fours = fours_of(f);
-    if (f->has_signs)
-        return with_signs;
+    if (fours == 0)
+        return of_16_bits;
     if (f->minimum == 16)
         return with_minima_of_16;
     if (f->minimum == 32)

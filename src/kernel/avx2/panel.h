@@ -14,14 +14,15 @@
 #include "kernel/lanes/lanes.h"
 #include "kernel/place.h"
 
-#define PARTS       (PANEL_ROWS / LANES)
-#define PANEL_SPANS 4 /* of 256 columns: 28 KB, half of them where tokens are few */
+#define PARTS (PANEL_ROWS / LANES)
+/* Of 256 columns: codes, scales, factors and minima of them are 28 KB. */
+#define PANEL_SPANS 4
 #define MOST_TOKENS 6 /* that share a panel's loads */
 
 #define PANEL_BLOCKS (PANEL_SPANS * BLOCK_SUPER / BLOCK_SMALL) /* of 32 columns */
 
 struct panel {
-    /* [four columns][row][column], or of 16 bits, [two columns][row][column] */
+    /* [four columns][row][column]; of 16 bits: [two columns][row][column], in the order of panel.c */
     _Alignas(32) uint8_t codes[PANEL_BLOCKS * 8][PANEL_ROWS][4];
     int16_t scales[PANEL_BLOCKS * 2][PANEL_ROWS][2]; /* [16 columns][row]: twice the same; avx2 alone */
     /* avx2: [32 columns][row], what multiplies those scales; avxvnni: [as the format has scales][row] */
@@ -33,7 +34,7 @@ struct panel {
 struct token {
     const int8_t *values;               /* [n_columns] */
     const float *scales;                /* [n_columns / 32] */
-    int32_t prepared[PANEL_BLOCKS * 8]; /* what the level makes of the values beforehand */
+    int32_t prepared[PANEL_BLOCKS * 8]; /* what the level makes of the values: see prepare() in its file */
     float sums[PANEL_BLOCKS * 2];       /* scale times values of as many columns as share a minimum */
     float *out;                         /* [PANEL_ROWS] */
 };
@@ -91,8 +92,12 @@ INLINE __m256i lanes_below(size_t n, size_t first)
     }                                                                                                     \
     static void unpack_rows_##name(const uint8_t *const rows[LANES], size_t at, struct weights to[LANES]) \
     {                                                                                                     \
-        for (size_t r = 0; r < LANES; r++)                                                                \
+        const struct family f = {unpack_##name, __VA_ARGS__};                                             \
+        for (size_t r = 0; r < LANES; r++) {                                                              \
             unpack_##name(rows[r] + at, &to[r]);                                                          \
+            if (f.has_sizes)                                                                              \
+                join_signs(f, &to[r]);                                                                    \
+        }                                                                                                 \
     }                                                                                                     \
     const struct panel_format avx2_panel_##name = {{unpack_##name, __VA_ARGS__}, unpack_rows_##name};     \
     void avx2_panel_product_##name(const struct product *p)                                               \

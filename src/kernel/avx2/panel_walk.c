@@ -2,8 +2,12 @@
 /* panel_walk.c - goes over rows, columns and tokens: fills panels and hands them to what multiplies them. */
 #include "kernel/avx2/panel.h"
 
-#define PANELS        4  /* beside each other: what is made ready of a token serves all */
-#define MOST_TOGETHER 18 /* tokens, that pass a panel one after the other while it stays in the first cache */
+#define PANELS 4 /* beside each other: what is made ready of a token serves all */
+
+/* So few tokens pass a panel one after the other before the next is filled in its place, and panels have half
+ * as many columns, so that they stay in a first-level cache of 32 KB: with rows in memory a sixth faster at 6
+ * tokens and a tenth at 16 (Zen 3, bench/kernel --panel --rows 512 --columns 7168 --mib 100). */
+#define MOST_TOGETHER 18
 
 /* ---- tokens ---- */
 
@@ -47,9 +51,11 @@ struct tokens {
     size_t n_passes;
 };
 
-static bool are_few(size_t n_tokens)
+static_assert(MOST_TOGETHER >= MOST_TOKENS, "those of one pass");
+
+static bool are_few(const struct product *p)
 {
-    return n_tokens <= MOST_TOGETHER;
+    return p->n_tokens <= MOST_TOGETHER;
 }
 
 /* As many in each pass, about: sums of few tokens would wait for themselves. */
@@ -64,7 +70,7 @@ static void load_tokens(const struct family *f, const struct panel_level *level,
                         const struct place *place, size_t first, struct tokens *to)
 {
     size_t n_left = p->n_tokens - first;
-    to->n = are_few(p->n_tokens) ? n_left : tokens_of_pass(level, n_left);
+    to->n = are_few(p) ? n_left : tokens_of_pass(level, n_left);
     to->n_passes = 0;
     for (size_t t = 0; t < to->n; t += to->passes[to->n_passes++])
         to->passes[to->n_passes] = tokens_of_pass(level, to->n - t);
@@ -117,14 +123,43 @@ static void multiply_edge(multiply_fn *function, const struct panel *panel, stru
     }
 }
 
-/* out += the panel times all tokens; memory is asked for some of the rows ahead with each pass. */
+/* What a panel will hold next, asked for some rows with each pass until all have been. */
+struct ahead_panel {
+    struct ahead_rows rows;
+    size_t n_steps; /* left */
+};
+
+static void ask_for_panel(struct ahead_panel *ahead)
+{
+    if (ahead->n_steps == 0)
+        return;
+    ahead->n_steps--;
+    ask_for_rows(&ahead->rows);
+}
+
+/* Panel `i` of those that follow, while n_passes pass the one before. */
+static struct ahead_panel panel_ahead(const struct product *p, const struct place *place, struct piece piece,
+                                      const uint8_t *next, size_t i, size_t n_passes)
+{
+    if (next == NULL)
+        return (struct ahead_panel){0};
+    size_t a_step = (PANEL_ROWS + n_passes - 1) / n_passes;
+    const struct ahead_rows rows = {.at = (const char *)next + i * PANEL_ROWS * p->row_bytes,
+                                    .row_bytes = p->row_bytes,
+                                    .n_bytes = bytes_before(piece, place->n_columns),
+                                    .a_step = a_step};
+    return (struct ahead_panel){rows, (PANEL_ROWS + a_step - 1) / a_step};
+}
+
+/* out += the panel times all tokens, and where column is 0, out = that; with each pass memory is asked for
+ * some of the rows ahead. `n_rows`: that are left from the panel's first on. */
 static void multiply_panel(multiply_fn *const *functions, const struct panel *panel, struct tokens *tokens,
-                           const struct place *place, size_t n_rows, struct ahead_rows *ahead)
+                           const struct place *place, size_t n_rows, struct ahead_panel *ahead)
 {
     struct token *first = tokens->of;
     for (size_t pass = 0; pass < tokens->n_passes; pass++) {
         size_t n = tokens->passes[pass];
-        ask_for_rows(ahead);
+        ask_for_panel(ahead);
         if (n_rows < PANEL_ROWS)
             multiply_edge(functions[n - 1], panel, first, n, place, n_rows);
         else
@@ -137,38 +172,27 @@ static void multiply_panel(multiply_fn *const *functions, const struct panel *pa
 
 /* ---- the walk ---- */
 
-/* What panel `i` of the place will hold next, in as many steps as there are passes. */
-static struct ahead_rows rows_ahead(const struct product *p, const struct place *place, struct piece piece,
-                                    const uint8_t *next, size_t i, size_t n_passes)
-{
-    if (next == NULL)
-        return (struct ahead_rows){0};
-    return (struct ahead_rows){.at = (const char *)next + i * PANEL_ROWS * p->row_bytes,
-                               .row_bytes = p->row_bytes,
-                               .n_bytes = bytes_before(piece, place->n_columns),
-                               .a_step = (PANEL_ROWS + n_passes - 1) / n_passes};
-}
-
 /* All tokens times the rows from place->row on, PANELS panels of them. A panel is filled just before the
- * first tokens pass; where these are all, in the memory of the one before. */
+ * first tokens pass. */
 static void multiply_place(const struct panel_format *format, const struct panel_level *level,
                            const struct product *p, const struct place *whole, const uint8_t *next)
 {
     const struct piece piece = piece_of(&format->family);
     multiply_fn *const *functions = level->functions_for(&format->family);
+    const size_t n_passes = (p->n_tokens + level->n_tokens - 1) / level->n_tokens;
     struct panel panels[PANELS];
+    struct ahead_panel ahead[PANELS];
     struct tokens tokens;
+    for (size_t i = 0; i < PANELS; i++)
+        ahead[i] = panel_ahead(p, whole, piece, next, i, n_passes);
     for (size_t first = 0; first < p->n_tokens; first += tokens.n) {
         struct place place = *whole;
         load_tokens(&format->family, level, p, &place, first, &tokens);
         for (size_t i = 0; i < PANELS && place.row < p->n_rows; i++, place.row += PANEL_ROWS) {
-            struct panel *panel = &panels[tokens.n < p->n_tokens ? i : 0];
-            struct ahead_rows ahead = {0};
-            if (first == 0) {
+            struct panel *panel = &panels[are_few(p) ? 0 : i];
+            if (first == 0)
                 fill_panel(format, level, p, &place, panel);
-                ahead = rows_ahead(p, &place, piece, next, i, tokens.n_passes);
-            }
-            multiply_panel(functions, panel, &tokens, &place, p->n_rows - place.row, &ahead);
+            multiply_panel(functions, panel, &tokens, &place, p->n_rows - place.row, &ahead[i]);
         }
     }
 }
@@ -177,8 +201,8 @@ void avx2_walk_panels(const struct panel_format *format, const struct panel_leve
                       const struct product *p)
 {
     const bool wide = level->widens && format->family.has_signs;
-    const size_t shorter = (are_few(p->n_tokens) ? 2 : 1) * (wide ? 2 : 1);
-    const struct place most = {.row = PANELS * PANEL_ROWS, .n_columns = PANEL_BLOCKS * BLOCK_SMALL / shorter};
+    const size_t n_parts = (are_few(p) ? 2 : 1) * (wide ? 2 : 1);
+    const struct place most = {.row = PANELS * PANEL_ROWS, .n_columns = PANEL_BLOCKS * BLOCK_SMALL / n_parts};
     for (size_t row = 0; row < p->n_rows; row += most.row) {
         for (size_t column = 0; column < p->n_columns; column += most.n_columns) {
             struct place place = {row, column, min_size(most.n_columns, p->n_columns - column)};

@@ -24,6 +24,13 @@ INLINE __m256i look_up(const uint64_t *book, uint64_t word)
     return _mm256_set_m128i(look_up_two(book, word >> 32 & 0xFFFF, word >> 48), low);
 }
 
+/* The same of codes that are bytes. */
+INLINE __m256i look_up_bytes(const uint64_t *book, const uint8_t *codes)
+{
+    __m128i low = look_up_two(book, codes[0], codes[1]);
+    return _mm256_set_m128i(look_up_two(book, codes[2], codes[3]), low);
+}
+
 /* Four bytes to the lower halves of a word's four places. */
 INLINE uint64_t spread_bytes(const uint8_t *at)
 {
@@ -42,16 +49,27 @@ INLINE __m256i look_up_fours(const uint32_t *book, uint64_t first, uint64_t seco
     return _mm256_set_m128i(half[1], half[0]);
 }
 
-/* Sizes to codes: SIZE_OFFSET plus the size, or less it where the sign is set. Vector v's 32 signs are the
- * v-th four bytes. */
-INLINE __m256i with_signs(__m256i sizes, __m256i signs, int v)
+/* -1 where the sign is set, else 1: of 32 columns, a bit for each in four bytes. */
+INLINE __m256i signs_of(const uint8_t *signs)
 {
     const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
     const __m256i bit_of = _mm256_set1_epi64x((long long)0x8040201008040201);
-    __m256i spread = _mm256_shuffle_epi8(_mm256_permutevar8x32_epi32(signs, _mm256_set1_epi32(v)), byte_of);
+    __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32((int)load_u32(signs)), byte_of);
     __m256i negative = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit_of), bit_of);
-    __m256i sign = _mm256_or_si256(negative, _mm256_set1_epi8(1));
-    return _mm256_add_epi8(_mm256_sign_epi8(sizes, sign), _mm256_set1_epi8(SIZE_OFFSET));
+    return _mm256_or_si256(negative, _mm256_set1_epi8(1));
+}
+
+/* Signs in memory, where four bytes are broadcast as they are loaded. */
+struct signs {
+    _Alignas(32) uint8_t bytes[32];
+};
+
+INLINE struct signs stored_signs(__m256i signs)
+{
+    struct signs to;
+    _mm256_store_si256((__m256i *)(void *)to.bytes, signs);
+    __asm__("" : "+m"(to)); /* gcc takes them out of the register again */
+    return to;
 }
 
 /* Bytes of seven signs: bit 7 becomes their parity, so that an even number of the eight is set. */
@@ -95,11 +113,14 @@ INLINE void unpack_iq2_xxs(const uint8_t *block, struct weights *to)
     const __m256i odd_first = _mm256_setr_epi32(1, 3, 5, 7, 1, 3, 5, 7);
     __m256i first = _mm256_permutevar8x32_epi32(load_32(b->groups), odd_first);
     __m256i second = _mm256_permutevar8x32_epi32(load_32(b->groups + 32), odd_first);
-    __m256i signs = unpack_sign_words(_mm256_blend_epi32(first, second, 0xF0), &to->scales);
+    struct signs signs =
+        stored_signs(unpack_sign_words(_mm256_blend_epi32(first, second, 0xF0), &to->scales));
 
     UNROLL
-    for (int v = 0; v < MOST_VECTORS; v++)
-        to->codes[v] = with_signs(look_up(codebook_iq2_xxs, spread_bytes(b->groups + 8 * v)), signs, v);
+    for (int v = 0; v < MOST_VECTORS; v++) {
+        to->codes[v] = look_up_bytes(codebook_iq2_xxs, b->groups + 8 * v);
+        to->signs[v] = signs_of(signs.bytes + 4 * v);
+    }
     to->scale = half_at(b->scale) * 0.125f;
 }
 
@@ -109,12 +130,13 @@ INLINE void unpack_iq2_xs(const uint8_t *block, struct weights *to)
     __m256i first = _mm256_srli_epi16(load_32(b->codes), 9);
     __m256i second = _mm256_srli_epi16(load_32(b->codes + 32), 9);
     __m256i seven = _mm256_permute4x64_epi64(_mm256_packus_epi16(first, second), 0xD8);
-    __m256i signs = complete_signs(seven);
+    struct signs signs = stored_signs(complete_signs(seven));
 
     UNROLL
     for (int v = 0; v < MOST_VECTORS; v++) {
         uint64_t word = load_u64(b->codes + 8 * v) & 0x01FF01FF01FF01FF;
-        to->codes[v] = with_signs(look_up(codebook_iq2_xs, word), signs, v);
+        to->codes[v] = look_up(codebook_iq2_xs, word);
+        to->signs[v] = signs_of(signs.bytes + 4 * v);
     }
     to->scales = unpack_nibble_scales(b->groups);
     to->scale = half_at(b->scale) * 0.125f;
@@ -123,12 +145,12 @@ INLINE void unpack_iq2_xs(const uint8_t *block, struct weights *to)
 INLINE void unpack_iq2_s(const uint8_t *block, struct weights *to)
 {
     const struct block_iq2_s *b = (const void *)block;
-    __m256i signs = load_32(b->signs);
 
     UNROLL
     for (int v = 0; v < MOST_VECTORS; v++) {
         uint64_t word = spread_bytes(b->codes + 4 * v) | _pdep_u64(b->high[v], 0x0300030003000300);
-        to->codes[v] = with_signs(look_up(codebook_iq2_s, word), signs, v);
+        to->codes[v] = look_up(codebook_iq2_s, word);
+        to->signs[v] = signs_of(b->signs + 4 * v);
     }
     to->scales = unpack_nibble_scales(b->groups);
     to->scale = half_at(b->scale) * 0.125f;
@@ -137,12 +159,13 @@ INLINE void unpack_iq2_s(const uint8_t *block, struct weights *to)
 INLINE void unpack_iq3_xxs(const uint8_t *block, struct weights *to)
 {
     const struct block_iq3_xxs *b = (const void *)block;
-    __m256i signs = unpack_sign_words(load_32(b->groups), &to->scales);
+    struct signs signs = stored_signs(unpack_sign_words(load_32(b->groups), &to->scales));
 
     UNROLL
     for (int v = 0; v < MOST_VECTORS; v++) {
         uint64_t first = spread_bytes(b->codes + 8 * v), second = spread_bytes(b->codes + 8 * v + 4);
-        to->codes[v] = with_signs(look_up_fours(codebook_iq3_xxs, first, second), signs, v);
+        to->codes[v] = look_up_fours(codebook_iq3_xxs, first, second);
+        to->signs[v] = signs_of(signs.bytes + 4 * v);
     }
     to->scale = half_at(b->scale) * 0.25f;
 }
@@ -151,13 +174,13 @@ INLINE void unpack_iq3_s(const uint8_t *block, struct weights *to)
 {
     const struct block_iq3_s *b = (const void *)block;
     const uint64_t ninth_bits = 0x0100010001000100;
-    __m256i signs = load_32(b->signs);
 
     UNROLL
     for (int v = 0; v < MOST_VECTORS; v++) {
         uint64_t first = spread_bytes(b->codes + 8 * v) | _pdep_u64(b->high[v], ninth_bits);
         uint64_t second = spread_bytes(b->codes + 8 * v + 4) | _pdep_u64(b->high[v] >> 4, ninth_bits);
-        to->codes[v] = with_signs(look_up_fours(codebook_iq3_s, first, second), signs, v);
+        to->codes[v] = look_up_fours(codebook_iq3_s, first, second);
+        to->signs[v] = signs_of(b->signs + 4 * v);
     }
     to->scales = scales_of_32(2 * _pdep_u64(load_u32(b->groups), 15 * EACH_BYTE) + EACH_BYTE);
     to->scale = half_at(b->scale);
@@ -214,9 +237,11 @@ INLINE void unpack_iq1_m(const uint8_t *block, struct weights *to)
 }
 
 PRODUCTS(iq1_s, sizeof(struct block_iq1_s), .minimum = 32, .magnitude = 2)
-PRODUCTS(iq1_m, sizeof(struct block_iq1_m), .group = 16, .offset = EIGHTHS_MID)
-PRODUCTS(iq2_xxs, sizeof(struct block_iq2_xxs), .magnitude = 43, .offset = SIZE_OFFSET)
-PRODUCTS(iq2_xs, sizeof(struct block_iq2_xs), .group = 16, .magnitude = 43, .offset = SIZE_OFFSET)
-PRODUCTS(iq2_s, sizeof(struct block_iq2_s), .group = 16, .magnitude = 43, .offset = SIZE_OFFSET)
-PRODUCTS(iq3_xxs, sizeof(struct block_iq3_xxs), .magnitude = 62, .offset = SIZE_OFFSET)
-PRODUCTS(iq3_s, sizeof(struct block_iq3_s), .offset = SIZE_OFFSET)
+PRODUCTS(iq1_m, sizeof(struct block_iq1_m), .group = 16, .offset = EIGHTHS_MID, .magnitude = 9)
+PRODUCTS(iq2_xxs, sizeof(struct block_iq2_xxs), .has_sizes = true, .magnitude = 43, .offset = SIZE_OFFSET)
+PRODUCTS(iq2_xs, sizeof(struct block_iq2_xs), .group = 16, .has_sizes = true, .magnitude = 43,
+         .offset = SIZE_OFFSET)
+PRODUCTS(iq2_s, sizeof(struct block_iq2_s), .group = 16, .has_sizes = true, .magnitude = 43,
+         .offset = SIZE_OFFSET)
+PRODUCTS(iq3_xxs, sizeof(struct block_iq3_xxs), .has_sizes = true, .magnitude = 62, .offset = SIZE_OFFSET)
+PRODUCTS(iq3_s, sizeof(struct block_iq3_s), .has_sizes = true, .magnitude = 15, .offset = SIZE_OFFSET)

@@ -142,9 +142,9 @@ INLINE void unpack_iq4_xs(const uint8_t *block, struct weights *to)
     to->scale = half_at(b->scale);
 }
 
-PRODUCTS(q2_k, sizeof(struct block_q2_k), .group = 16, .folds = true, .minimum = 16)
-PRODUCTS(q3_k, sizeof(struct block_q3_k), .group = 16, .folds = true, .offset = 4)
+PRODUCTS(q2_k, sizeof(struct block_q2_k), .group = 16, .folds = true, .minimum = 16, .magnitude = 3)
+PRODUCTS(q3_k, sizeof(struct block_q3_k), .group = 16, .folds = true, .offset = 4, .magnitude = 4)
 PRODUCTS(q4_k, sizeof(struct block_q4_k), .minimum = 32, .magnitude = 15)
-PRODUCTS(q5_k, sizeof(struct block_q5_k), .minimum = 32)
-PRODUCTS(q6_k, sizeof(struct block_q6_k), .group = 16, .offset = 32)
+PRODUCTS(q5_k, sizeof(struct block_q5_k), .minimum = 32, .magnitude = 31)
+PRODUCTS(q6_k, sizeof(struct block_q6_k), .group = 16, .offset = 32, .magnitude = 32)
 PRODUCTS(iq4_xs, sizeof(struct block_iq4_xs), .has_signs = true)
