@@ -294,8 +294,10 @@ def drill(rng):
 
 def neighbours(rng):
     """The numbers after, or before, several ones, which are no row of equal steps."""
-    first, second, third = rng.sample(range(1, LIMIT), 3)
-    values = [first, second, third + (third - second == second - first)]
+    while True:
+        values = rng.sample(range(1, LIMIT), 3)
+        if values[2] - values[1] != values[1] - values[0]:
+            break
     title, step = rng.choice([("several after", 1), ("several before", -1)])
     message = question(rng, choose(rng, title), slips=False, r=row(values))
     said = "Before" if step < 0 else "After"

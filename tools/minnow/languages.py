@@ -53,9 +53,9 @@ def naming(rng, name):
 
 
 def pattern_for(rng, title, name, needed=""):
-    """A pattern with the needed slot, that speaks of people or a country only where the language has them."""
+    """A text with the needed slot, that speaks of people or a country only where the language has them."""
     while True:
-        pattern = choose(rng, PHRASES[title])
+        pattern = expand(rng, choose(rng, PHRASES[title]))
         if "{country}" in pattern and name not in COUNTRIES or "{folk}" in pattern and name not in FOLK:
             continue
         if needed in pattern:
