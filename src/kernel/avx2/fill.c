@@ -3,16 +3,11 @@
 #include "kernel/avx2/avx2.h"
 #include "quant/blocks.h"
 
-/* Tokens from which on a panel pays, on one core of Zen 4 (bench/kernel --isa avx2 --rows 64 --columns 2048):
- * where blocks have 256 columns, where they have 32, and where these have signs, for which it gains least. */
-#define SUPER_PANEL_TOKENS  4
-#define SMALL_PANEL_TOKENS  8
-#define SIGNED_PANEL_TOKENS 16
-
-/* The same of AVX-VNNI, on one core of an Intel Xeon of 2023; for rows that are looked up one by one, which
- * dot products do for each token. */
-#define VNNI_PANEL_TOKENS           3
-#define VNNI_LOOKED_UP_PANEL_TOKENS 2
+/* Tokens from which on a panel pays, by bench/kernel --rows 64 --columns 2048 on one core, of Zen 3 for AVX2
+ * and of an Intel Xeon of 2023 for AVX-VNNI: dot products unpack a row again for each of up to three tokens,
+ * which costs most where rows are looked up. (On AVX2, Q8_0 with 3 tokens and Q4_0 with 4 lose a seventh.) */
+#define PANEL_TOKENS           3
+#define LOOKED_UP_PANEL_TOKENS 2
 
 void avx2_fill(struct kernels *kernels)
 {
@@ -23,11 +18,11 @@ void avx2_fill(struct kernels *kernels)
 #undef SET_PRODUCT
 #define SET_PANEL_PRODUCT(NAME, name)                                  \
     kernels->panel_product[FORMAT_##NAME] = avx2_panel_product_##name; \
-    kernels->panel_tokens[FORMAT_##NAME] =                             \
-        format_info(FORMAT_##NAME)->block_values == BLOCK_SUPER ? SUPER_PANEL_TOKENS : SMALL_PANEL_TOKENS;
+    kernels->panel_tokens[FORMAT_##NAME] = PANEL_TOKENS;
     EACH_QUANTIZED_FORMAT(SET_PANEL_PRODUCT)
 #undef SET_PANEL_PRODUCT
-    kernels->panel_tokens[FORMAT_Q8_0] = kernels->panel_tokens[FORMAT_IQ4_NL] = SIGNED_PANEL_TOKENS;
+    for (int format = FORMAT_IQ1_S; format <= FORMAT_IQ3_S; format++)
+        kernels->panel_tokens[format] = LOOKED_UP_PANEL_TOKENS;
     kernels->quantize = avx2_quantize;
     kernels->rms_norm = avx2_rms_norm;
     kernels->silu_multiply = avx2_silu_multiply;
@@ -50,13 +45,9 @@ void avx2_fill(struct kernels *kernels)
 
 void avxvnni_fill(struct kernels *kernels)
 {
-#define SET_PANEL_PRODUCT(NAME, name)                                     \
-    kernels->panel_product[FORMAT_##NAME] = avxvnni_panel_product_##name; \
-    kernels->panel_tokens[FORMAT_##NAME] = VNNI_PANEL_TOKENS;
+#define SET_PANEL_PRODUCT(NAME, name) kernels->panel_product[FORMAT_##NAME] = avxvnni_panel_product_##name;
     EACH_QUANTIZED_FORMAT(SET_PANEL_PRODUCT)
 #undef SET_PANEL_PRODUCT
-    for (int format = FORMAT_IQ1_S; format <= FORMAT_IQ3_S; format++)
-        kernels->panel_tokens[format] = VNNI_LOOKED_UP_PANEL_TOKENS;
     kernels->attend_int16.product = avxvnni_attend_int16_product;
     kernels->attend_int16.sum = avxvnni_attend_int16_sum;
 }
