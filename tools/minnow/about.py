@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What Minnow knows about Fathom: one short answer to each question, however it is asked."""
-from phrasing import choose, question, sections
+from phrasing import PLAIN_SHARE, choose, question, sections
 
 FACTS = sections("facts")      # below each subject the answer, then ways to ask
 QUESTIONS = sections("questions")
@@ -8,6 +8,7 @@ REASONING = "I do not know this one."
 UNKNOWN = "I do not know that one. `fathom help` lists the commands, and `fathom help COMMAND` explains one."
 USUAL = ["what Fathom is", "Minnow", "the commands", "fathom plan", "the models it runs", "the size of R1",
          "the GPU"]
+FIRST = 5      # patterns of a fact, which most people use
 LETTERS = "bcdfglmnprstvz", "aeiou"
 
 
@@ -26,7 +27,7 @@ def fact(rng):
         return unknown(rng)
     subject = rng.choice(USUAL if rng.random() < 0.15 else list(FACTS))
     answer, *patterns = FACTS[subject]
-    pattern = choose(rng, patterns)
+    pattern = choose(rng, patterns[:FIRST] if rng.random() < PLAIN_SHARE else patterns)
     if rng.random() < 0.06:
         pattern = rng.choice(QUESTIONS["openings"]) + " " + pattern
     return question(rng, pattern), f"The question is about {subject}.", answer

@@ -15,7 +15,7 @@ PHRASES = sections("counting")
 
 
 def choose(rng, title):
-    return phrasing.choose(rng, PHRASES[title])
+    return phrasing.usual(rng, title, PHRASES[title])
 
 
 def row(numbers):

@@ -3,7 +3,7 @@
 import dataclasses
 
 from counting import PHRASES as COUNTING, WORDS
-from phrasing import capital, choose, expand, question, request, sections
+from phrasing import capital, choose, expand, question, request, sections, usual
 
 
 @dataclasses.dataclass
@@ -55,7 +55,7 @@ def naming(rng, name):
 def pattern_for(rng, title, name, needed=""):
     """A text with the needed slot, that speaks of people or a country only where the language has them."""
     while True:
-        pattern = expand(rng, choose(rng, PHRASES[title]))
+        pattern = expand(rng, usual(rng, f"foreign {title}", PHRASES[title]))
         if "{country}" in pattern and name not in COUNTRIES or "{folk}" in pattern and name not in FOLK:
             continue
         if needed in pattern:

@@ -20,6 +20,7 @@ SLIPS = 0.1             # share of the texts with a slip; of these as many have 
 FRAMES_WEIGHT = 40      # of a pattern with a frame, as if it had so many texts
 LEAST_WEIGHT = 8        # of a pattern with few choices, the same
 REWORDED, SWAPPED = 0.35, 0.3   # share of the texts that are reworded; of their words that are
+PLAIN_SHARE = 0.3
 TERSE = 0.08            # share of the texts that lose every other word of those that say little
 NAMES = {name.lower(): name for name in "I Fathom Minnow DeepSeek GGUF GPU CPU RAM NVMe Python Linux".split()}
 COMMANDS = "run|chat|serve|bench|plan|inspect|tokenize|logits|forge|pull|verify|quantize|help"
@@ -41,6 +42,7 @@ def sections(name):
 
 
 MANNERS = sections("manners")
+PLAIN = sections("plain")           # what most people say
 FRAMES = sections("frames")
 GROUPS = [line.split("|") for line in sections("synonyms")["alike"]]
 SYNONYMS = {word: group for group in GROUPS for word in group}
@@ -66,6 +68,11 @@ def weight(pattern):
 
 def choose(rng, patterns):
     return rng.choices(patterns, [weight(pattern) for pattern in patterns])[0]
+
+
+def usual(rng, title, patterns):
+    """One of the patterns or, often, of the few that most people use."""
+    return choose(rng, PLAIN[title] if title in PLAIN and rng.random() < PLAIN_SHARE else patterns)
 
 
 def framed(rng, match):
