@@ -130,6 +130,30 @@ static void nothing_is_computed_for_a_client_that_left(void **state)
     serving_stop(&serving);
 }
 
+/* Its client sees life, though nothing is computed for it yet. */
+static void a_stream_that_waits_for_others_begins_at_once(void **state)
+{
+    (void)state;
+    struct serving serving;
+    start(&serving, LONG, 1);
+    int running = begin_chat(&serving, 3, "");
+    wait_for_metric(&serving, "fathom_requests_running", 1);
+    double begun = clock_seconds();
+    int waiting = begin_chat(&serving, 4, ", 'stream': true");
+    char *answer = receive_until(waiting, ": working, 1 waiting");
+    assert_has(answer, " 200 ");
+    assert_has(answer, "text/event-stream");
+    assert_true(clock_seconds() - begun < 0.5); /* one that is being read may take a second */
+    assert_true(metric_of(&serving, "fathom_requests_waiting") == 1);
+    free(answer);
+    close(running);
+    answer = receive_until(waiting, "\"delta\"");
+    assert_has(answer, "\"delta\"");
+    free(answer);
+    close(waiting);
+    serving_stop(&serving);
+}
+
 static void what_was_read_of_a_prompt_stays(void **state)
 {
     (void)state;
@@ -465,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everybody_gets_the_answer_that_one_alone_gets),
         cmocka_unit_test(nothing_is_computed_for_a_client_that_left),
+        cmocka_unit_test(a_stream_that_waits_for_others_begins_at_once),
         cmocka_unit_test(what_was_read_of_a_prompt_stays),
         cmocka_unit_test(a_slow_reader_stalls_nobody),
         cmocka_unit_test(a_second_turn_computes_what_is_new),

@@ -64,6 +64,14 @@ struct worker_view worker_view(struct worker *worker)
     return view;
 }
 
+bool worker_is_full(struct worker *worker)
+{
+    pthread_mutex_lock(&worker->lock);
+    bool full = worker->n_running >= worker->options.schedule.n_parallel;
+    pthread_mutex_unlock(&worker->lock);
+    return full;
+}
+
 static void set_phase(struct worker *worker, enum worker_phase phase)
 {
     pthread_mutex_lock(&worker->lock);

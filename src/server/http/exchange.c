@@ -12,7 +12,7 @@
 
 #define BODY_SECONDS      60.0 /* a body that takes longer is not sent in earnest */
 #define PING_SECONDS      5.0  /* proxies close what is silent for half a minute or more */
-#define PATIENCE_SECONDS  1.0  /* then a stream begins although nothing is decided: its client sees life */
+#define PATIENCE_SECONDS  1.0  /* then a stream begins although nothing is decided; at once behind others */
 #define LOOK_MILLISECONDS 250  /* how far those two may be missed */
 #define BLOCK_BYTES       ((size_t)16 << 10)
 #define BODIES_BYTES      ((size_t)64 << 20) /* of all bodies that are being sent */
@@ -317,17 +317,26 @@ static void ping(struct exchange *exchange)
     buffer_release(&out);
 }
 
+/* Its client is to see life: at once, where it waits for another chat to end. */
+static bool is_to_ping(const struct exchange *exchange, double now)
+{
+    if (exchange->pinged > 0)
+        return now >= exchange->pinged + PING_SECONDS;
+    return now >= exchange->begun + PATIENCE_SECONDS || worker_is_full(exchange->front->worker);
+}
+
 int exchange_look(struct exchange *exchange)
 {
     if (!exchange->suspended)
         return -1;
     const double now = clock_seconds();
-    double due = exchange->pinged > 0 ? exchange->pinged + PING_SECONDS : exchange->begun + PATIENCE_SECONDS;
-    if (exchange->streams && now >= due && !has_news(exchange, stream_state(exchange->stream))) {
+    bool news = has_news(exchange, stream_state(exchange->stream));
+    if (!news && exchange->streams && is_to_ping(exchange, now)) {
         ping(exchange);
         exchange->pinged = now;
+        news = has_news(exchange, stream_state(exchange->stream));
     }
-    if (has_news(exchange, stream_state(exchange->stream))) {
+    if (news) {
         resume(exchange);
         return 0;
     }
