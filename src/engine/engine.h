@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 
+#include "backend/cpu/cpu.h"
 #include "base/error.h"
 #include "base/meter.h"
 #include "fathom.h"
@@ -62,6 +63,9 @@ struct fathom_model {
     struct meters meters;
     struct weighed weighed; /* the weights */
 };
+
+/* Of its backend, but for what only a backend that is made needs: rope, team, instruction set. */
+struct cpu_options model_cpu_options(const struct fathom_model *model);
 
 struct fathom_session {
     struct fathom_model *model; /* borrowed */

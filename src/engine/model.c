@@ -3,7 +3,6 @@
  * is cheap to check fails before what is expensive. */
 #include <string.h>
 
-#include "backend/cpu/cpu.h"
 #include "base/memory.h"
 #include "engine/constraint/token_tree.h"
 #include "engine/engine.h"
@@ -121,6 +120,14 @@ static bool load(struct fathom_model *model, const struct fathom_progress *progr
     return true;
 }
 
+struct cpu_options model_cpu_options(const struct fathom_model *model)
+{
+    return (struct cpu_options){.geometry = &model->catalog.geometry,
+                                .exact = model->exact,
+                                .int8_experts = catalog_experts_take_int8(&model->catalog),
+                                .max_rows = model->plan.chunk_tokens};
+}
+
 static bool create_backend(struct fathom_model *model, const struct fathom_model_options *options,
                            struct error *err)
 {
@@ -128,14 +135,12 @@ static bool create_backend(struct fathom_model *model, const struct fathom_model
     model->team = team_create(&model->topology, options->n_threads, err);
     float *frequencies = memory_allocate(geometry->head_rotary / 2, sizeof(float), "frequencies", err);
     if (model->team != NULL && frequencies != NULL) {
+        struct cpu_options cpu = model_cpu_options(model);
         rope_frequencies(geometry, frequencies);
-        model->backend = cpu_create(&(struct cpu_options){.geometry = geometry,
-                                                          .rope = {frequencies, rope_score_scale(geometry)},
-                                                          .team = model->team,
-                                                          .isa = options->isa,
-                                                          .exact = model->exact,
-                                                          .max_rows = model->plan.chunk_tokens},
-                                    err);
+        cpu.rope = (struct rope){frequencies, rope_score_scale(geometry)};
+        cpu.team = model->team;
+        cpu.isa = options->isa;
+        model->backend = cpu_create(&cpu, err);
     }
     memory_free(frequencies);
     return model->backend != NULL;

@@ -4,7 +4,6 @@
  * Bytes of weights follow from what a step is: it reads every weight but the
  * routed experts, of which the backend says how many rows agreed on. Counting
  * costs some additions a step and never touches what is computed. */
-#include "backend/cpu/cpu.h"
 #include "engine/engine.h"
 
 /* Parts of weights stand in both lists at the same place; caches come behind. */
@@ -121,7 +120,8 @@ struct fathom_stats fathom_model_stats(const struct fathom_model *model)
     struct fathom_stats stats = snapshot(&model->meters);
     stats.copied_bytes = model->weighed.copied_bytes;
     stats.mapped_bytes = model->weights.n_bytes - model->weighed.copied_bytes;
-    stats.buffer_bytes += cpu_footprint(geometry, max_rows, team_size(model->team), model->exact);
+    const struct cpu_options options = model_cpu_options(model);
+    stats.buffer_bytes += cpu_footprint(&options, team_size(model->team));
     stats.buffer_bytes += max_rows * (sizeof(struct row) + sizeof(struct portion));
     stats.buffer_bytes += model->batch.n_logits * geometry->n_vocabulary * sizeof(float);
     return stats;

@@ -290,6 +290,17 @@ failed:
     return false;
 }
 
+bool catalog_experts_take_int8(const struct catalog *catalog)
+{
+    for (uint32_t layer = 0; layer < catalog->geometry.n_layers; layer++)
+        for (enum role role = ROLE_EXPERT_GATE; role <= ROLE_EXPERT_UP; role++) {
+            const struct gguf_tensor *tensor = catalog->layers[layer][role];
+            if (tensor != NULL && format_info(tensor->format)->float_activations)
+                return false;
+        }
+    return true;
+}
+
 void catalog_release(struct catalog *catalog)
 {
     memory_free(catalog->layers);

@@ -66,6 +66,9 @@ struct catalog {
 bool catalog_read(struct catalog *catalog, const struct gguf *file, struct error *err);
 void catalog_release(struct catalog *catalog);
 
+/* Whether gate and up of all routed experts are in formats that are multiplied with int8 activations. */
+bool catalog_experts_take_int8(const struct catalog *catalog);
+
 const char *role_name(enum role role); /* in the paper's words: "query down", for tables and errors */
 bool role_is_float(enum role role);    /* vectors and the router: F32, always */
 /* How `role` is spelled in a GGUF, into `name`: "blk.3.attn_q_a.weight". `layer` is ignored for roles of the

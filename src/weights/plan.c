@@ -23,7 +23,7 @@
 
 /* Rows of a step: 64 tokens an expert in R1, whose weights are then read and unpacked once for all of them,
  * 1.34 times as fast as 16 (fathom bench -p 2048 --chunk N, two layers of q2_k_xl, two cores of an Intel
- * Xeon); fewer where their buffers (1.9 GiB for R1) would take more than this share of memory. */
+ * Xeon); fewer where their buffers (1.6 GiB for R1) would take more than this share of memory. */
 #define CHUNK_MOST  2048
 #define CHUNK_LEAST 512
 #define CHUNK_SHARE 10
@@ -76,7 +76,11 @@ static bool set_budget(struct planner *planner, struct error *err)
 static uint64_t footprint(const struct planner *planner, uint32_t chunk_tokens)
 {
     const struct plan_request *request = planner->request;
-    return cpu_footprint(planner->geometry, chunk_tokens, request->machine->n_threads, request->exact);
+    const struct cpu_options options = {.geometry = planner->geometry,
+                                        .exact = request->exact,
+                                        .int8_experts = catalog_experts_take_int8(request->catalog),
+                                        .max_rows = chunk_tokens};
+    return cpu_footprint(&options, request->machine->n_threads);
 }
 
 /* Of memory that is installed, or that --ram gives: what happens to be available must not change results, and

@@ -26,7 +26,8 @@ static const struct geometry r1 = {.n_layers = 61,
                                    .norm_epsilon = 1e-6f,
                                    .rope_theta = 10000};
 
-static void check(const struct geometry *geometry, size_t max_rows, size_t n_members, bool exact)
+static void check_with(const struct geometry *geometry, size_t max_rows, size_t n_members, bool exact,
+                       bool int8_experts)
 {
     struct topology topology;
     struct error err = {0};
@@ -34,21 +35,28 @@ static void check(const struct geometry *geometry, size_t max_rows, size_t n_mem
     assert_true(topology_read(&topology, NULL, &err));
     struct team *team = team_create(&topology, n_members, &err);
     assert_non_null(team);
-    struct backend *backend = cpu_create(&(struct cpu_options){.geometry = geometry,
-                                                               .rope = {frequencies, 1},
-                                                               .team = team,
-                                                               .exact = exact,
-                                                               .max_rows = max_rows},
-                                         &err);
+    struct cpu_options options = {.geometry = geometry,
+                                  .rope = {frequencies, 1},
+                                  .team = team,
+                                  .exact = exact,
+                                  .int8_experts = int8_experts,
+                                  .max_rows = max_rows};
+    struct backend *backend = cpu_create(&options, &err);
     assert_non_null(backend);
     uint64_t taken = cpu_of(backend)->blocks.n_bytes;
-    double said = (double)cpu_footprint(geometry, max_rows, n_members, exact);
+    double said = (double)cpu_footprint(&options, n_members);
     backend_free(backend);
     team_free(team);
     topology_release(&topology);
     if (fabs(said - (double)taken) > 0.05 * (double)taken)
-        fail_msg("%zu rows, %zu members, exact %d: %.0f bytes said, %" PRIu64 " taken", max_rows, n_members,
-                 exact, said, taken);
+        fail_msg("%zu rows, %zu members, exact %d, int8 experts %d: %.0f bytes said, %" PRIu64 " taken",
+                 max_rows, n_members, exact, int8_experts, said, taken);
+}
+
+static void check(const struct geometry *geometry, size_t max_rows, size_t n_members, bool exact)
+{
+    check_with(geometry, max_rows, n_members, exact, false);
+    check_with(geometry, max_rows, n_members, exact, true);
 }
 
 static void r1_takes_what_is_said(void **state)

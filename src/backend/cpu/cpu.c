@@ -233,7 +233,7 @@ static bool allocate_state(struct cpu *cpu, struct error *err)
     cpu->delta = blocks_take(&cpu->blocks, n, g->n_hidden * sizeof(float), "hidden state", err);
     return cpu->segments != NULL && cpu->sessions != NULL && cpu->together != NULL && cpu->wanted != NULL &&
            cpu->rotation != NULL && cpu->hidden[0] != NULL && cpu->hidden[1] != NULL && cpu->delta != NULL &&
-           operand_init(&cpu->normed, &cpu->blocks, n, g->n_hidden, cpu->exact, err) &&
+           operand_init(&cpu->normed, &cpu->blocks, n, g->n_hidden, cpu->forms, err) &&
            program_init(&cpu->program, &cpu->blocks, g->n_layers, err);
 }
 
@@ -245,8 +245,8 @@ static bool allocate_attention(struct cpu *cpu, struct error *err)
     cpu->query = blocks_take(&cpu->blocks, n, n_query * sizeof(float), "queries", err);
     cpu->latent = blocks_take(&cpu->blocks, n, geometry_cache_values(g) * sizeof(float), "latents", err);
     return cpu->query_raw != NULL && cpu->query != NULL && cpu->latent != NULL &&
-           operand_init(&cpu->query_low, &cpu->blocks, n, g->query_rank, cpu->exact, err) &&
-           operand_init(&cpu->heads, &cpu->blocks, n, (size_t)g->n_heads * g->head_value, cpu->exact, err) &&
+           operand_init(&cpu->query_low, &cpu->blocks, n, g->query_rank, cpu->forms, err) &&
+           operand_init(&cpu->heads, &cpu->blocks, n, (size_t)g->n_heads * g->head_value, cpu->forms, err) &&
            split_create(cpu, err);
 }
 
@@ -254,7 +254,7 @@ static bool allocate_feed_forward(struct cpu *cpu, struct error *err)
 {
     const struct geometry *g = &cpu->geometry;
     size_t n = cpu->backend.max_rows;
-    if (!operand_init(&cpu->inner, &cpu->blocks, n, cpu_inner_columns(g), cpu->exact, err))
+    if (!operand_init(&cpu->inner, &cpu->blocks, n, cpu_inner_columns(g), cpu->forms, err))
         return false;
     if (g->n_experts == 0)
         return true;
@@ -284,8 +284,8 @@ static bool allocate_members(struct cpu *cpu, struct error *err)
     cpu->heads.together = cpu->inner.together = cpu->together;
     for (size_t i = 1; i < n_members; i++) {
         struct own *own = &cpu->own[i];
-        if (!operand_init(&own->normed, &cpu->blocks, 1, g->n_hidden, cpu->exact, err) ||
-            !operand_init(&own->query_low, &cpu->blocks, 1, g->query_rank, cpu->exact, err))
+        if (!operand_init(&own->normed, &cpu->blocks, 1, g->n_hidden, cpu->forms, err) ||
+            !operand_init(&own->query_low, &cpu->blocks, 1, g->query_rank, cpu->forms, err))
             return false;
         if (cpu->heads.int8 == NULL)
             continue;
@@ -361,6 +361,8 @@ struct backend *cpu_create(const struct cpu_options *options, struct error *err)
     cpu->rank_sum = options->rank_sum;
     cpu->score_scale = options->rope.score_scale;
     cpu->exact = options->exact;
+    cpu->forms = cpu_forms(options);
+    cpu->slot_forms = cpu_slot_forms(options);
     cpu->frequencies = blocks_take(&cpu->blocks, g->head_rotary / 2, sizeof(float), "frequencies", err);
     if (cpu->frequencies == NULL || !choose_kernels(cpu, options->isa, err) || !allocate_state(cpu, err) ||
         !allocate_attention(cpu, err) || !allocate_feed_forward(cpu, err) || !allocate_members(cpu, err)) {

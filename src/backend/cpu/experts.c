@@ -41,8 +41,8 @@ bool cpu_slots_create(struct cpu *cpu, struct error *err)
     slots->jobs = blocks_take(&cpu->blocks, g->n_experts, sizeof(struct job), "expert jobs", err);
     if (slots->outputs == NULL || slots->slot_of == NULL || slots->together == NULL || slots->first == NULL ||
         slots->wanted == NULL || slots->jobs == NULL ||
-        !operand_init(&slots->inputs, &cpu->blocks, n, g->n_hidden, cpu->exact, err) ||
-        !operand_init(&slots->inner, &cpu->blocks, n, g->n_expert_ff, cpu->exact, err))
+        !operand_init(&slots->inputs, &cpu->blocks, n, g->n_hidden, cpu->slot_forms, err) ||
+        !operand_init(&slots->inner, &cpu->blocks, n, g->n_expert_ff, cpu->forms, err))
         return false;
     slots->inputs.together = slots->inner.together = slots->together;
     return true;

@@ -6,13 +6,16 @@
 #include <string.h>
 
 bool operand_init(struct operand *operand, struct blocks *blocks, size_t n_rows, size_t n_columns,
-                  bool floats_only, struct error *err)
+                  enum operand_forms forms, struct error *err)
 {
     *operand = (struct operand){.n_columns = n_columns};
-    operand->floats = blocks_take(blocks, n_rows, n_columns * sizeof(float), "activations", err);
-    if (operand->floats == NULL)
-        return false;
-    if (floats_only || n_columns % ACTIVATION_BLOCK != 0)
+    assert(forms != OPERAND_INT8 || n_columns % ACTIVATION_BLOCK == 0);
+    if ((forms & OPERAND_FLOATS) != 0) {
+        operand->floats = blocks_take(blocks, n_rows, n_columns * sizeof(float), "activations", err);
+        if (operand->floats == NULL)
+            return false;
+    }
+    if ((forms & OPERAND_INT8) == 0 || n_columns % ACTIVATION_BLOCK != 0)
         return true;
     operand->int8_bytes = activation_row_bytes(n_columns);
     operand->int8 = blocks_take(blocks, n_rows, operand->int8_bytes, "activations", err);

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* operand.h - activation rows in the two forms that products take: floats, and int8 with scales.
  *
- * Floats are always there; the int8 form is made by operand_quantize() where
- * the row length allows (a multiple of 32) and the backend is not exact. */
+ * The int8 form is made by operand_quantize(), of rows whose length allows it
+ * (a multiple of 32). */
 #ifndef FATHOM_BACKEND_CPU_OPERAND_H
 #define FATHOM_BACKEND_CPU_OPERAND_H
 
 #include "kernel/kernel.h"
 #include "machine/blocks.h"
 
+enum operand_forms {
+    OPERAND_FLOATS = 1,
+    OPERAND_INT8 = 2, /* where the row length allows */
+    OPERAND_BOTH = OPERAND_FLOATS | OPERAND_INT8
+};
+
 struct operand {
-    float *floats; /* [row][n_columns] */
+    float *floats; /* [row][n_columns]; NULL: int8 only */
     uint8_t *int8; /* [row][int8_bytes] rows as quant/activation.h; NULL: floats only */
     size_t int8_bytes;
     size_t n_columns;
@@ -20,7 +26,7 @@ struct operand {
 
 /* Its memory is of `blocks`. */
 bool operand_init(struct operand *operand, struct blocks *blocks, size_t n_rows, size_t n_columns,
-                  bool floats_only, struct error *err);
+                  enum operand_forms forms, struct error *err);
 
 static inline float *operand_row(const struct operand *operand, size_t row)
 {
@@ -30,7 +36,7 @@ static inline float *operand_row(const struct operand *operand, size_t row)
 /* The same memory with shorter rows; n_columns at most the operand's. */
 struct operand operand_of_width(const struct operand *operand, size_t n_columns);
 
-/* The int8 form of a row from its floats; nothing where there is none. */
+/* The int8 form of a row from its floats, which are there; nothing where there is no int8 form. */
 void operand_quantize(const struct operand *operand, const struct kernels *kernels, size_t row);
 /* The same for columns first .. first + n - 1 (multiples of 32) alone; n at most OPERAND_PART. */
 #define OPERAND_PART 256

@@ -42,6 +42,7 @@ struct cpu {
     float *frequencies;   /* [head_rotary / 2] */
     float score_scale;
     bool exact;
+    enum operand_forms forms, slot_forms; /* of all operands, and of the inputs of routed experts */
 
     /* the step under way */
     const struct step *step;
@@ -87,6 +88,16 @@ struct cpu {
 static inline struct cpu *cpu_of(struct backend *backend)
 {
     return (struct cpu *)backend;
+}
+
+static inline enum operand_forms cpu_forms(const struct cpu_options *options)
+{
+    return options->exact ? OPERAND_FLOATS : OPERAND_BOTH;
+}
+
+static inline enum operand_forms cpu_slot_forms(const struct cpu_options *options)
+{
+    return options->int8_experts && !options->exact ? OPERAND_INT8 : cpu_forms(options);
 }
 
 /* Columns of cpu->inner: the wider one's, in whole blocks, so that there is room for the int8 form of
