@@ -103,13 +103,15 @@ static inline struct backend *station_backend_team(struct station *station, cons
     struct error err = {0};
     station->team = team_create(&opened->topology, n_threads, &err);
     opened_must(station->team != NULL, &err);
-    station->backend = cpu_create(&(struct cpu_options){.geometry = opened->geometry,
-                                                        .rope = opened->rope,
-                                                        .team = station->team,
-                                                        .isa = isa,
-                                                        .exact = exact,
-                                                        .max_rows = OPENED_MAX_ROWS},
-                                  &err);
+    station->backend =
+        cpu_create(&(struct cpu_options){.geometry = opened->geometry,
+                                         .rope = opened->rope,
+                                         .team = station->team,
+                                         .isa = isa,
+                                         .exact = exact,
+                                         .int8_experts = catalog_experts_take_int8(&opened->catalog),
+                                         .max_rows = OPENED_MAX_ROWS},
+                   &err);
     opened_must(station->backend != NULL, &err);
     return station->backend;
 }

@@ -183,6 +183,31 @@ static void vectors_and_routers_are_float(void **state)
     closes(&opened);
 }
 
+static bool experts_take_int8(struct model model)
+{
+    struct opened opened;
+    struct error err;
+    assert_true(opens(&opened, model_image(&model), &err));
+    bool int8 = catalog_experts_take_int8(&opened.catalog);
+    closes(&opened);
+    return int8;
+}
+
+static void one_float_among_experts_is_seen(void **state)
+{
+    (void)state;
+    struct model model = model_small(LAYOUT_NEW);
+    assert_true(experts_take_int8(model));
+    model.as_f16 = "blk.2.ffn_up_exps.weight";
+    assert_false(experts_take_int8(model));
+    model.as_f16 = "blk.2.ffn_gate_exps.weight";
+    assert_false(experts_take_int8(model));
+    model.as_f16 = "blk.2.ffn_down_exps.weight"; /* has inputs of its own */
+    assert_true(experts_take_int8(model));
+    model.as_f16 = "blk.2.ffn_up_shexp.weight";
+    assert_true(experts_take_int8(model));
+}
+
 static enum use use_of(const struct opened *opened, const char *name)
 {
     return opened->catalog.places[gguf_find_tensor(&opened->file, name) - opened->file.tensors].use;
@@ -246,8 +271,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(released_models_are_cataloged), cmocka_unit_test(each_tensor_is_missed_by_name),
         cmocka_unit_test(each_wrong_shape_is_named),     cmocka_unit_test(a_wrong_shape_is_shown),
-        cmocka_unit_test(vectors_and_routers_are_float), cmocka_unit_test(other_tensors_are_left_aside),
-        cmocka_unit_test(stacked_matrices_are_taken),    cmocka_unit_test(a_vocabulary_alone_is_refused),
+        cmocka_unit_test(vectors_and_routers_are_float), cmocka_unit_test(one_float_among_experts_is_seen),
+        cmocka_unit_test(other_tensors_are_left_aside),  cmocka_unit_test(stacked_matrices_are_taken),
+        cmocka_unit_test(a_vocabulary_alone_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,6 +35,7 @@ struct operand operand_of_width(const struct operand *operand, size_t n_columns)
 
 void operand_quantize(const struct operand *operand, const struct kernels *kernels, size_t row)
 {
+    assert(operand->floats != NULL);
     if (operand->int8 != NULL)
         kernels->quantize(operand_row(operand, row), operand->int8 + row * operand->int8_bytes,
                           operand->n_columns);
@@ -45,6 +46,7 @@ void operand_quantize_part(const struct operand *operand, const struct kernels *
 {
     if (operand->int8 == NULL)
         return;
+    assert(operand->floats != NULL);
     assert(n <= OPERAND_PART && first % ACTIVATION_BLOCK == 0 && n % ACTIVATION_BLOCK == 0);
     /* Blocks are independent, so a part is quantized as a short row and its three planes put where they
      * belong. 2 bytes a value cover values, scales and sums with their alignment: 256 + 64 + 64. */

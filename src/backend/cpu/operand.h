@@ -36,7 +36,7 @@ static inline float *operand_row(const struct operand *operand, size_t row)
 /* The same memory with shorter rows; n_columns at most the operand's. */
 struct operand operand_of_width(const struct operand *operand, size_t n_columns);
 
-/* The int8 form of a row from its floats, which are there; nothing where there is no int8 form. */
+/* The int8 form of a row from its floats; nothing where there is none. */
 void operand_quantize(const struct operand *operand, const struct kernels *kernels, size_t row);
 /* The same for columns first .. first + n - 1 (multiples of 32) alone; n at most OPERAND_PART. */
 #define OPERAND_PART 256

@@ -47,6 +47,7 @@ void cpu_product(const struct cpu *cpu, const struct product_range *range)
     bool floats = cpu->exact || format_info(weight->format)->float_activations;
     size_t activation_bytes = floats ? input->n_columns * sizeof(float) : input->int8_bytes;
     const uint8_t *activations = floats ? (const uint8_t *)input->floats : input->int8;
+    assert(activations != NULL);
     size_t end = range->first_token + range->n_tokens, next;
     for (size_t token = range->first_token; token < end; token = next) {
         product_fn *product = product_of(cpu, range, token);

@@ -42,7 +42,7 @@ struct cpu {
     float *frequencies;   /* [head_rotary / 2] */
     float score_scale;
     bool exact;
-    enum operand_forms forms, slot_forms; /* of all operands, and of the inputs of routed experts */
+    enum operand_forms forms, slot_forms; /* the latter: of the inputs of routed experts */
 
     /* the step under way */
     const struct step *step;

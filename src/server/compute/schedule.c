@@ -91,8 +91,16 @@ static void close_turn(struct schedule *schedule, struct turn *turn, enum accoun
     slots_give_back(&schedule->slots, slot);
 }
 
+/* What its client asks next is not taken for one that waits. */
+static void free_place(struct schedule *schedule, const struct turn *turn)
+{
+    if (turn != &schedule->side)
+        atomic_fetch_sub(&schedule->tally->n_chats, 1);
+}
+
 static void finish_turn(struct schedule *schedule, struct turn *turn)
 {
+    free_place(schedule, turn);
     turn_finish(turn);
     close_turn(schedule, turn, turn->failure.status != 0 ? ACCOUNT_FAILED : ACCOUNT_ANSWERED);
 }
@@ -108,8 +116,10 @@ static void look_at_reader(struct schedule *schedule, struct turn *turn)
         turn->blocked = now;
     else if (now - turn->blocked > schedule->options.patience_seconds)
         stream_leave(stream);
-    if (stream_was_left(stream))
+    if (stream_was_left(stream)) {
+        free_place(schedule, turn);
         close_turn(schedule, turn, ACCOUNT_LEFT);
+    }
 }
 
 static void drop_left(struct schedule *schedule)
@@ -206,6 +216,7 @@ static bool begin(struct schedule *schedule, struct job *job, struct turn *turn)
                              : slots_take(&schedule->slots, &job->request, &prompt, &refusal);
     bool placed = slot != NULL || refusal.status != 0;
     if (slot != NULL && turn_begin(turn, job, slot, &prompt, schedule->slots.vocabulary, &refusal)) {
+        atomic_fetch_add(&schedule->tally->n_chats, !side);
         turn_announce(turn, schedule->options.model_id);
     } else if (placed) {
         if (slot != NULL)

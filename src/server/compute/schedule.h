@@ -8,6 +8,8 @@
 #ifndef FATHOM_SERVER_COMPUTE_SCHEDULE_H
 #define FATHOM_SERVER_COMPUTE_SCHEDULE_H
 
+#include <stdatomic.h>
+
 #include "base/meter.h"
 #include "server/compute/turn.h"
 
@@ -20,6 +22,7 @@ struct tally {
     struct meter cancelled; /* because the client left */
     struct meter refused;
     struct meter prompt_tokens, cached_tokens, generated_tokens;
+    atomic_uint n_chats; /* that have a place now; it is free before its client hears of the end */
 };
 
 /* Where lines about requests go. */

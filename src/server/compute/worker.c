@@ -64,12 +64,9 @@ struct worker_view worker_view(struct worker *worker)
     return view;
 }
 
-bool worker_is_full(struct worker *worker)
+bool worker_is_full(const struct worker *worker)
 {
-    pthread_mutex_lock(&worker->lock);
-    bool full = worker->n_running >= worker->options.schedule.n_parallel;
-    pthread_mutex_unlock(&worker->lock);
-    return full;
+    return atomic_load(&worker->tally.n_chats) >= worker->options.schedule.n_parallel;
 }
 
 static void set_phase(struct worker *worker, enum worker_phase phase)

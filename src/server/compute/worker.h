@@ -43,6 +43,6 @@ struct worker_view {
     const char *failure; /* STOPPED: why it could not load; NULL: it did */
 };
 struct worker_view worker_view(struct worker *worker);
-bool worker_is_full(struct worker *worker); /* as many chats run as may at once: another would wait */
+bool worker_is_full(const struct worker *worker); /* as many chats run as may at once: another waits */
 
 #endif

@@ -322,7 +322,8 @@ static bool is_to_ping(const struct exchange *exchange, double now)
 {
     if (exchange->pinged > 0)
         return now >= exchange->pinged + PING_SECONDS;
-    return now >= exchange->begun + PATIENCE_SECONDS || worker_is_full(exchange->front->worker);
+    return now >= exchange->begun + PATIENCE_SECONDS ||
+           (!exchange->answering && worker_is_full(exchange->front->worker));
 }
 
 int exchange_look(struct exchange *exchange)
