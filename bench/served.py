@@ -58,9 +58,10 @@ def first_byte(url):
     address = urllib.parse.urlsplit(url)
     body = json.dumps({"prompt": [0], "max_tokens": 1, "stream": True})
     with socket.create_connection((address.hostname, address.port)) as client:
+        request = (f"POST /v1/completions HTTP/1.1\r\nHost: {address.netloc}\r\n"
+                   f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}")
         begun = time.perf_counter()
-        client.sendall(f"POST /v1/completions HTTP/1.1\r\nHost: {address.netloc}\r\n"
-                       f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode())
+        client.sendall(request.encode())
         client.recv(1)
         return time.perf_counter() - begun
 
