@@ -60,10 +60,10 @@ check-load: ## a thousand requests from 64 clients, under the same two
 	$(call again,address) CFLAGS='-O1 -g1 -fno-omit-frame-pointer $(UNDEFINED)' TIMEOUT=900 FATHOM_LOAD=1000 \
 	    TEST_SOURCES=tests/server/test_load.c TEST_SCRIPTS= test
 
+CROWDED := tests/server/test_load.c tests/weights/test_read_ahead.c \
+           $(shell grep -l 'machine/team\.h' tests/*/test_*.c)
 check-threads: ## tests that use the team of threads, and a crowd of clients, under ThreadSanitizer
-	$(call again,threads) CFLAGS='-O1 -g -fsanitize=thread' TIMEOUT=900 \
-	    TEST_SOURCES='tests/server/test_load.c tests/weights/test_read_ahead.c \
-	        $(shell grep -l 'machine/team\.h' tests/*/test_*.c)' \
+	$(call again,threads) CFLAGS='-O1 -g -fsanitize=thread' TIMEOUT=900 TEST_SOURCES='$(CROWDED)' \
 	    TEST_SCRIPTS= test
 
 PARSERS := base gguf text weights
