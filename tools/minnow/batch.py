@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conversations as rows of tokens to learn from.
+"""Conversations as tokens to learn from.
 
 R1's template drops the reasoning of earlier answers, so the reply that a model writes is not the reply that
 it reads later. A conversation is therefore a trunk, the prompt as the template renders it, with a branch at
 the end of each user's message: reasoning and answer, which see the trunk up to there and themselves. Only
-branches are learnt. Several conversations share a row, and do not see each other.
+branches are learnt. Conversations of a batch lie one behind the other, and do not see each other.
 """
 import dataclasses
 
@@ -13,8 +13,7 @@ import torch
 import generate
 from vocabulary import BEGIN, END, PAD
 
-ROW = 320
-WAITING = 6     # conversations that do not fit before a row is closed
+FULL = 2        # conversations that do not fit, and a batch is full
 TRUNK = 0
 OPENING = 5     # tokens of an answer that it begins with
 TO_THE_END = 0.2     # share of the answers by heart that are practised beyond their opening
@@ -30,11 +29,13 @@ class Tokens:
     positions: list = dataclasses.field(default_factory=list)
     anchors: list = dataclasses.field(default_factory=list)
     branches: list = dataclasses.field(default_factory=list)
-    conversations: list = dataclasses.field(default_factory=list)
 
-    def add(self, other):
-        for field in dataclasses.fields(self):
-            getattr(self, field.name).extend(getattr(other, field.name))
+    def seen(self):
+        """[query][key], true where it may be seen"""
+        positions, anchors, branches = map(torch.tensor, (self.positions, self.anchors, self.branches))
+        on_trunk = (branches == TRUNK) & (positions <= anchors.unsqueeze(1))
+        on_branch = (branches == branches.unsqueeze(1)) & (positions <= positions.unsqueeze(1))
+        return on_trunk | on_branch
 
 
 def reply(vocabulary, turn, rng):
@@ -72,32 +73,26 @@ def tokens_of(vocabulary, conversation, rng):
     return tokens
 
 
-def row_of(vocabulary, rng, waiting):
-    """A row filled with conversations; those that did not fit are left waiting for the next."""
-    row, number = Tokens(), 0
-    while len(waiting) < WAITING:
-        waiting.append(tokens_of(vocabulary, generate.conversation(rng), rng))
-        fitting = [tokens for tokens in waiting if len(row.ids) + len(tokens.ids) <= ROW]
-        if fitting:
-            tokens = fitting[0]
-            waiting.remove(tokens)
-            tokens.conversations = [number] * len(tokens.ids)
-            row.add(tokens)
-            number += 1
-    del waiting[:-1]    # what is too long for a row must not stay
-    rest = ROW - len(row.ids)
-    row.add(Tokens([PAD] * rest, [-1] * rest, [0] * rest, [0] * rest, [TRUNK] * rest, [-1] * rest))
-    return row
+def conversations_of(vocabulary, rng, size):
+    """Conversations that fill so many tokens, or almost."""
+    made, rest, too_long = [], size, 0
+    while too_long < FULL:
+        tokens = tokens_of(vocabulary, generate.conversation(rng), rng)
+        if len(tokens.ids) > rest:
+            too_long += 1
+            continue
+        made.append(tokens)
+        rest -= len(tokens.ids)
+    return made
 
 
-def batch_of(vocabulary, rng, rows):
-    """ids, positions and targets [row][token], mask [row][1][token][token]"""
-    waiting = []
-    made = [row_of(vocabulary, rng, waiting) for _ in range(rows)]
-    field = {f.name: torch.tensor([getattr(row, f.name) for row in made]) for f in dataclasses.fields(Tokens)}
-    query = {name: values.unsqueeze(2) for name, values in field.items()}
-    key = {name: values.unsqueeze(1) for name, values in field.items()}
-    on_trunk = (key["branches"] == TRUNK) & (key["positions"] <= query["anchors"])
-    on_branch = (key["branches"] == query["branches"]) & (key["positions"] <= query["positions"])
-    mask = (query["conversations"] == key["conversations"]) & (on_trunk | on_branch)
-    return field["ids"], field["positions"], field["targets"], mask.unsqueeze(1)
+def batch_of(made, size):
+    """ids, positions and targets [token] of conversations, and what the tokens of each see. They are filled
+    up to that size, so that most products always have the same."""
+    rest = size - sum(len(tokens.ids) for tokens in made)
+    if rest > 0:
+        places = list(range(rest))
+        made = [*made, Tokens([PAD] * rest, [-1] * rest, places, places, [TRUNK] * rest)]
+    ids, positions, targets = (torch.tensor([value for tokens in made for value in getattr(tokens, name)])
+                               for name in ("ids", "positions", "targets"))
+    return ids, positions, targets, [tokens.seen() for tokens in made]

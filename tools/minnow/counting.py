@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counting and sums, with numbers from 0 to 30. Each maker returns (message, reasoning, answer)."""
+import re
+
 import phrasing
 from phrasing import question, request, sections
 
@@ -11,6 +13,7 @@ STEP_WORDS = {2: ["twos", "2", "two", "2s", "2's"], 3: ["threes", "3", "three", 
               10: ["tens", "10", "ten", "10s"]}
 USUAL_COUNTS = [(1, 10), (1, 5), (0, 10), (1, 20), (10, 20), (1, 3), (5, 15), (20, 30)]
 LIMIT = 30
+DOWNWARDS = re.compile("down|back|desc|high to low|top", re.IGNORECASE)
 PHRASES = sections("counting")
 
 
@@ -138,9 +141,9 @@ def neighbour(rng):
     kind = rng.random()
     if kind < 0.04:
         return both_neighbours(rng)
-    if kind < 0.26:
+    if kind < 0.32:
         return next_in_row(rng)
-    if kind < 0.35:
+    if kind < 0.4:
         value = rng.randint(1, LIMIT - 1)
         below, above = value - 1, value + 1
         a, b = spelled(rng, below, above)
@@ -173,19 +176,21 @@ def both_neighbours(rng):
 
 def next_in_row(rng):
     """How a row of equal steps goes on, up or down."""
-    first, step, n = rng.randint(0, 12), rng.choice([1, 1, 2, 3, 4, 5, 10]), rng.choice([2, 3, 3, 3, 4, 4])
-    first = step if rng.random() < 0.3 else first
-    if first + n * step > LIMIT:
-        first, n = 0, 2
-    shown = [first + i * step for i in range(n)]
-    last = shown[-1]
-    between = rng.choice([", ", ", ", " ", ","])
-    if n > 2 and rng.random() < 0.3:
-        shown = [first + i * step for i in range(n, 0, -1)]
-        message = question(rng, choose(rng, "next in row"), r=between.join(map(str, shown)))
-        return message, f"Steps of {step} down: {shown[-1]} - {step} = {first}.", f"Next comes {first}."
-    message = question(rng, choose(rng, "next in row"), r=between.join(map(str, shown)))
-    return message, f"Steps of {step}: {last} + {step} = {last + step}.", f"Next comes {last + step}."
+    step, n = rng.choice([1, 1, 2, 3, 4, 5, 10]), rng.choice([2, 3, 3, 3, 4, 4, 5])
+    n = min(n, LIMIT // step)
+    first = rng.randint(0, LIMIT - (n - 1) * step)
+    if rng.random() < 0.3:
+        first = min(step, first)
+    numbers = [first + i * step for i in range(n + 1)]
+    sign, way = "+", ""
+    if n > 2 and numbers[-1] <= LIMIT and rng.random() < 0.45:
+        numbers.reverse()
+        sign, way = "-", " down"
+    *shown, following = numbers
+    message = question(rng, choose(rng, "next in row"),
+                       r=rng.choice([", ", ", ", " ", ","]).join(map(str, shown)))
+    reasoning = f"Steps of {step}{way}: {shown[-1]} {sign} {step} = {following}."
+    return message, reasoning, f"Next comes {following}."
 
 
 def people(rng):
@@ -243,14 +248,16 @@ def short_count(rng):
 
 
 def backwards(rng):
-    """A count up of any kind, and then the same the other way."""
-    while True:
-        there = rng.choice([short_count, short_count, count_by, some_from, parity])(rng)
-        numbers = [int(number) for number in there[2].rstrip(".").split(", ")]
-        step = numbers[1] - numbers[0]
-        if step > 0:
-            break
-    return [there, counted(request(rng, choose(rng, "the other way")), numbers[-1], numbers[0], step)]
+    """A count of any kind, and then the same the other way. A message that itself says down could be read
+    either way after a count down, so none does there."""
+    there = rng.choice([short_count, short_count, short_count, count_by, some_from, parity, count_down])(rng)
+    numbers = [int(number) for number in there[2].rstrip(".").split(", ")]
+    step = abs(numbers[1] - numbers[0])
+    falls = numbers[1] < numbers[0]
+    message = request(rng, choose(rng, "the other way"), slips=not falls)
+    while falls and DOWNWARDS.search(message):
+        message = request(rng, choose(rng, "the other way"), slips=False)
+    return [there, counted(message, numbers[-1], numbers[0], step)]
 
 
 def sum_and_on(rng):
@@ -280,15 +287,19 @@ def another_after(rng):
 def drill(rng):
     """Several sums at once, each reasoned about as if it stood alone."""
     made, most = [], rng.choice([9, 9, LIMIT])
+    plus, minus = rng.choice([(" + ", " - ")] * 5 + [("+", "-")] * 2 + [(" plus ", " minus ")] * 3)
     for _ in range(rng.choice([2, 3, 3, 4])):
         left, right = rng.randint(0, most), rng.randint(0, most)
         if rng.random() < 0.5:
-            made.append(total(f"{left} + {right}", left, right))
+            made.append(total(f"{left}{plus}{right}", left, right))
         else:
             left, right = max(left, right), min(left, right)
-            made.append(difference(f"{left} - {right}", left, right))
+            made.append(difference(f"{left}{minus}{right}", left, right))
     sums, reasonings, answers = zip(*made)
-    message = question(rng, choose(rng, "drill"), slips=False, r=", ".join(sums))
+    between = rng.choice([", ", ", ", ", ", "; ", " and ", " and also "])
+    before_last = rng.choice([between, between, " and ", ", and ", " and then ", " and what is "])
+    asked = between.join(sums[:-1]) + before_last + sums[-1]
+    message = question(rng, choose(rng, "drill"), slips=False, r=asked)
     return message, " ".join(reasonings), ", ".join(answer.rstrip(".") for answer in answers) + "."
 
 

@@ -51,7 +51,7 @@ def main():
     tokens += vocabulary.encode(f"\n\n{REPLY['answer']}")
     n = len(tokens)
     with torch.no_grad():
-        logits = model(torch.tensor([tokens]), torch.arange(n).unsqueeze(0), causal_mask(n))[0]
+        logits = model(torch.tensor(tokens), torch.arange(n), [causal_mask(n)])
     kept = logits[-ROWS:].numpy()
     kept.astype("<f4").tofile(args.out + ".logits.f32")
     with open(args.out + ".json", "w", encoding="utf-8") as file:

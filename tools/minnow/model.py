@@ -47,6 +47,14 @@ class Geometry:
 
 
 HIDDEN = -1e9       # added to the score of what a token may not see
+ALIKE = 32          # rows of an expert are filled up to a multiple: a product is prepared once for each size
+rounding = None     # the type that factors of most products are rounded to, such as torch.bfloat16
+
+
+def product(x, weights):
+    """x [...][column] times weights [row][column] -> [...][row]"""
+    kind = rounding or x.dtype
+    return (x.to(kind) @ weights.to(kind).T).to(x.dtype)
 
 
 def rms_norm(x, gain, epsilon):
@@ -70,7 +78,7 @@ def yarn_frequencies(g):
 
 
 def rotate(x, angle):
-    """x [batch][head][token][rotary], pairs (2i, 2i + 1); angle [batch][1][token][rotary / 2]."""
+    """x [head][token][rotary], pairs (2i, 2i + 1); angle [token][rotary / 2]."""
     even, odd = x[..., 0::2], x[..., 1::2]
     cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
     return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
@@ -99,24 +107,34 @@ class Attention(nn.Module):
         m = g.yarn_log_multiplier * math.log(g.yarn_factor) + 1.0
         self.scale = m * m / math.sqrt(head_query)
 
+    def heads(self, x):
+        """[token][head and column] -> [head][token][column]"""
+        return x.view(len(x), self.g.heads, -1).transpose(0, 1)
+
     def forward(self, x, angle, hidden):
         g = self.g
-        batch, tokens, _ = x.shape
-        query = rms_norm(x @ self.attn_q_a.T, self.attn_q_a_norm, g.epsilon) @ self.attn_q_b.T
-        query = query.view(batch, tokens, g.heads, -1).transpose(1, 2)
+        from_x = product(x, torch.cat((self.attn_q_a, self.attn_kv_a_mqa)))
+        query, latent, key_rotary = from_x.split((g.query_rank, g.latent_rank, g.head_rotary), -1)
+        query = self.heads(product(rms_norm(query, self.attn_q_a_norm, g.epsilon), self.attn_q_b))
         query = torch.cat((query[..., :g.head_plain], rotate(query[..., g.head_plain:], angle)), -1)
 
-        latent, key_rotary = (x @ self.attn_kv_a_mqa.T).split((g.latent_rank, g.head_rotary), -1)
         latent = rms_norm(latent, self.attn_kv_a_norm, g.epsilon)
-        key_rotary = rotate(key_rotary.unsqueeze(1), angle).expand(-1, g.heads, -1, -1)
-        key_plain = latent @ self.attn_k_b.transpose(0, 1).flatten(1)
-        key_plain = key_plain.view(batch, tokens, g.heads, -1).transpose(1, 2)
-        key = torch.cat((key_plain, key_rotary), -1)
-        value = latent @ self.attn_v_b.flatten(0, 1).T
-        value = value.view(batch, tokens, g.heads, -1).transpose(1, 2)
+        key_rotary = rotate(key_rotary, angle).expand(g.heads, -1, -1)
+        key = self.heads(product(latent, self.attn_k_b.mT.flatten(0, 1)))
+        key = torch.cat((key, key_rotary), -1)
+        value = self.heads(product(latent, self.attn_v_b.flatten(0, 1)))
 
-        found = F.scaled_dot_product_attention(query, key, value, attn_mask=hidden, scale=self.scale)
-        return found.transpose(1, 2).reshape(batch, tokens, -1) @ self.attn_output.T
+        sizes = [len(of_conversation) for of_conversation in hidden]
+        parts = zip(*(t.unsqueeze(0).split(sizes, -2) for t in (query, key, value)), hidden)
+        found = torch.cat([F.scaled_dot_product_attention(q, k, v, attn_mask=h, scale=self.scale)
+                           for q, k, v, h in parts], -2)
+        return product(found[0].transpose(0, 1).flatten(1), self.attn_output)
+
+
+def gated(x, gate, up, down):
+    """The feed-forward network of three matrices."""
+    inner, factor = product(x, torch.cat((gate, up))).chunk(2, -1)
+    return product(F.silu(inner) * factor, down)
 
 
 class Dense(nn.Module):
@@ -129,7 +147,19 @@ class Dense(nn.Module):
         self.ffn_down = matrix(g.hidden, g.dense_ff, std=g.dense_ff ** -0.5 / 4)
 
     def forward(self, x):
-        return (F.silu(x @ self.ffn_gate.T) * (x @ self.ffn_up.T)) @ self.ffn_down.T
+        return gated(x, self.ffn_gate, self.ffn_up, self.ffn_down)
+
+
+def starts(sizes):
+    """Where each part begins, of parts that lie one behind the other."""
+    return sizes.cumsum(0) - sizes
+
+
+def by_expert(rows, weights, sizes):
+    """rows [row][column], so many for each expert, times its weights [expert][row][column]"""
+    kind = rounding or rows.dtype
+    own = zip(rows.to(kind).split(sizes), weights.to(kind).unbind(0))
+    return torch.cat([part @ matrix.T for part, matrix in own]).to(rows.dtype)
 
 
 class Mixture(nn.Module):
@@ -163,29 +193,29 @@ class Mixture(nn.Module):
         return chosen, weight / weight.sum(-1, keepdim=True) * g.expert_scale
 
     def routed(self, x):
-        """Sorts the tokens by expert, so that each expert has one product for all of its tokens."""
+        """Sorts the tokens by expert, so that each expert has one product for all of its tokens, and for some
+        rows of nothing behind them."""
         chosen, weight = self.route(x)
         experts = chosen.flatten()
-        order = experts.argsort(stable=True)
         counts = experts.bincount(minlength=self.g.experts)
         self.load += counts
-        token = order // self.g.experts_used
-        sizes = counts.tolist()
+        room = (counts + ALIKE - 1) // ALIKE * ALIKE
+        order = experts.argsort(stable=True)
+        place = torch.arange(len(order)) + (starts(room) - starts(counts))[experts[order]]
+        sizes = room.tolist()
+        token = torch.full((sum(sizes),), len(x))       # the one behind the last is nothing
+        token[place] = order // self.g.experts_used
+        share = x.new_zeros(len(token)).scatter(0, place, weight.flatten()[order])
 
-        def by_expert(rows, matrices):
-            """rows [token and expert][column], each by the matrix of its expert"""
-            own = zip(rows.split(sizes), matrices.unbind(0))
-            return torch.cat([part @ own_matrix.T for part, own_matrix in own])
-
-        sorted_rows = x[token]
-        gate = by_expert(sorted_rows, self.ffn_gate_exps)
-        inner = F.silu(gate) * by_expert(sorted_rows, self.ffn_up_exps)
-        found = by_expert(inner * weight.flatten()[order].unsqueeze(-1), self.ffn_down_exps)
-        return torch.zeros_like(x).index_add_(0, token, found)
+        rows = F.pad(x, (0, 0, 0, 1)).index_select(0, token)
+        into = torch.cat((self.ffn_gate_exps, self.ffn_up_exps), 1)
+        inner, factor = by_expert(rows, into, sizes).chunk(2, -1)
+        inner = F.silu(inner) * factor * share.unsqueeze(-1)
+        found = by_expert(inner, self.ffn_down_exps, sizes)
+        return x.new_zeros(len(x) + 1, self.g.hidden).index_add(0, token, found)[:-1]
 
     def forward(self, x):
-        shared = (F.silu(x @ self.ffn_gate_shexp.T) * (x @ self.ffn_up_shexp.T)) @ self.ffn_down_shexp.T
-        return shared + self.routed(x.flatten(0, 1)).view_as(x)
+        return gated(x, self.ffn_gate_shexp, self.ffn_up_shexp, self.ffn_down_shexp) + self.routed(x)
 
     @torch.no_grad()
     def balance(self, speed):
@@ -221,12 +251,13 @@ class Minnow(nn.Module):
     def mixtures(self):
         return [layer.feed_forward for layer in self.blk if isinstance(layer.feed_forward, Mixture)]
 
-    def forward(self, tokens, positions, mask, wanted=None):
-        """Logits of the wanted tokens, or of all. tokens, positions [batch][token]; mask
-        [batch][1][query][key], true where it may be seen; wanted [batch][token], true for those logits."""
-        angle = (positions.double().unsqueeze(-1) * self.frequency).to(torch.get_default_dtype()).unsqueeze(1)
+    def forward(self, tokens, positions, seen, wanted=None):
+        """Logits [token][word] of the wanted tokens, or of all. tokens and positions [token]; seen: for each
+        conversation, as they follow each other, [query][key], true where it may be seen; wanted [token],
+        true for those logits."""
+        angle = (positions.double().unsqueeze(-1) * self.frequency).to(torch.get_default_dtype())
         x = F.embedding(tokens, self.token_embd)
-        hidden = torch.zeros(mask.shape, dtype=x.dtype).masked_fill(~mask, HIDDEN)
+        hidden = [torch.zeros(mask.shape, dtype=x.dtype).masked_fill(~mask, HIDDEN) for mask in seen]
         for layer in self.blk:
             x = layer(x, angle, hidden)
         if wanted is not None:
@@ -235,4 +266,4 @@ class Minnow(nn.Module):
 
 
 def causal_mask(tokens):
-    return torch.ones(tokens, tokens, dtype=torch.bool).tril().view(1, 1, tokens, tokens)
+    return torch.ones(tokens, tokens, dtype=torch.bool).tril()

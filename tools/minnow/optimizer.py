@@ -2,9 +2,10 @@
 """Muon for matrices, Adam for the rest.
 
 Muon (Keller Jordan, 2024) makes each update of a matrix nearly orthogonal, by five steps of a Newton-Schulz
-iteration on the momentum.
+iteration on the momentum. Each process does so for its share of the matrices.
 """
 import torch
+import torch.distributed as dist
 
 MOMENTUM = 0.95
 BETAS = (0.9, 0.98)
@@ -36,12 +37,24 @@ class Optimizer:
         self.seconds = [torch.zeros_like(p) for p in self.others]
         self.steps = 0
 
+    def updates(self):
+        """The nearly orthogonal updates of all matrices. Each process makes its share; they travel in
+        bfloat16, which is close enough."""
+        sizes = [p.numel() for p in self.matrices]
+        together = torch.zeros(sum(sizes), dtype=torch.bfloat16)
+        parts = [part.view_as(p) for part, p in zip(together.split(sizes), self.matrices)]
+        largest_first = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)
+        for i in largest_first[dist.get_rank()::dist.get_world_size()]:
+            parts[i].copy_(orthogonal(self.matrices[i].grad.lerp(self.momenta[i], MOMENTUM)))
+        dist.all_reduce(together)
+        return parts
+
     @torch.no_grad()
     def step(self, matrix_rate, other_rate):
         self.steps += 1
         for p, momentum in zip(self.matrices, self.momenta):
             momentum.lerp_(p.grad, 1 - MOMENTUM)
-            update = orthogonal(p.grad.lerp(momentum, MOMENTUM))
+        for p, update in zip(self.matrices, self.updates()):
             p.add_(update, alpha=-matrix_rate * max(1.0, p.shape[-2] / p.shape[-1]) ** 0.5)
         for p, first, second in zip(self.others, self.firsts, self.seconds):
             first.lerp_(p.grad, 1 - BETAS[0])
