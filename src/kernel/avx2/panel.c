@@ -112,9 +112,8 @@ INLINE void sum_pairs(struct kind k, const struct panel *panel, const struct tok
             __m256i x = _mm256_set1_epi32(tokens[t].prepared[block * n + i]);
             UNROLL
             for (size_t part = 0; part < PARTS; part++) {
-                __m256i *sum = &sums[t].of[part];
                 __m256i pairs = _mm256_madd_epi16(codes[part], x);
-                *sum = kept(i == 0 ? pairs : _mm256_add_epi32(*sum, pairs));
+                sums[t].of[part] = kept(i == 0 ? pairs : _mm256_add_epi32(sums[t].of[part], pairs));
             }
         }
     }

@@ -230,7 +230,7 @@ static bool probe_is_right(const struct tile_probe *probe)
     probe->in_vectors(&p);
     p.out = tiles;
     probe->in_tiles(&p);
-    return memcmp(tiles, vectors, sizeof tiles) == 0;
+    return memcmp((const uint8_t *)tiles, (const uint8_t *)vectors, sizeof tiles) == 0; /* bits, not values */
 }
 
 /* All shapes: Q8_0 has groups of 32 columns, and Q6_K of 16. */

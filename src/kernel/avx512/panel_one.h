@@ -66,7 +66,7 @@ INLINE void multiply_one(const struct panel_format *f, unpack_rows_fn *unpack, c
                 multiply_one_span(f, unpack, &rows, span, &s);
             }
         }
-        _mm512_mask_storeu_ps(s.token.out, lanes_below(n_rows, 0), s.totals[0][0]);
+        _mm512_mask_storeu_ps(p->out + token * p->out_stride + row, lanes_below(n_rows, 0), s.totals[0][0]);
     }
 }
 

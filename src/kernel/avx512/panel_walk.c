@@ -3,6 +3,8 @@
  * multiplies them. */
 #include "kernel/avx512/panel_multiply.h"
 
+#include <assert.h>
+
 /* ---- tokens ---- */
 
 INLINE void store_starts(int32_t *to, __m512i starts)
@@ -126,6 +128,7 @@ static struct ahead_rows rows_ahead(const struct panel_format *f, const struct p
     if (next == NULL)
         return (struct ahead_rows){0};
     size_t n_steps = place->n_columns / ACTIVATION_BLOCK * (p->n_tokens > PASS_TOKENS ? 2 : 1);
+    assert(n_steps > 0);
     return (struct ahead_rows){.at = (const char *)next + i * PAIR * PANEL_ROWS * p->row_bytes,
                                .row_bytes = p->row_bytes,
                                .n_bytes = (place->n_columns + SPAN - 1) / SPAN * f->span_bytes,

@@ -43,12 +43,15 @@ static int open_any(const struct addrinfo *found, bool ipv4)
 
 static uint16_t port_of(int listener)
 {
-    struct sockaddr_storage address = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ipv4;
+        struct sockaddr_in6 ipv6;
+    } address;
     socklen_t n_bytes = sizeof address;
-    getsockname(listener, (struct sockaddr *)&address, &n_bytes);
-    if (address.ss_family == AF_INET6)
-        return ntohs(((const struct sockaddr_in6 *)&address)->sin6_port);
-    return ntohs(((const struct sockaddr_in *)&address)->sin_port);
+    memset(&address, 0, sizeof address);
+    getsockname(listener, &address.any, &n_bytes);
+    return ntohs(address.any.sa_family == AF_INET6 ? address.ipv6.sin6_port : address.ipv4.sin_port);
 }
 
 int bind_listen(const char *host, uint16_t port, char url[URL_BYTES], struct error *err)
