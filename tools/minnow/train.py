@@ -92,6 +92,7 @@ def share_gradients(model):
 
 
 def token_losses(model, batch, reduction):
+    """Losses of the tokens that are learnt, and which of the batch's tokens those are."""
     ids, positions, targets, seen = batch
     wanted = targets >= 0
     losses = F.cross_entropy(model(ids, positions, seen, wanted), targets[wanted], reduction=reduction)
@@ -161,10 +162,9 @@ def main():
         if selective:
             made, loss = hardest(model, vocabulary, rng, args)
         else:
-            made = conversations_of(vocabulary, rng, args.tokens)
+            made, loss = conversations_of(vocabulary, rng, args.tokens), None
         learnt = train_step(model, optimizer, batch_of(made, args.tokens), args.rate * share)
-        if not selective:
-            loss = learnt
+        loss = learnt if loss is None else loss
         smooth = loss if smooth == math.inf else 0.95 * smooth + 0.05 * loss
         step += 1
         if rank == 0 and step % 10 == 0:
