@@ -238,6 +238,10 @@ FATHOM_API struct fathom_model *fathom_model_open(const char *path,
                                                   const struct fathom_model_options *options,
                                                   struct fathom_error *err);
 FATHOM_API void fathom_model_close(struct fathom_model *model);
+/* A mapped model is open before its file is read: what memory holds of it is read from the drive meanwhile,
+ * and the first tokens take longer. Waits until that is done. `progress`, in bytes, may be NULL. */
+FATHOM_API bool fathom_model_wait(const struct fathom_model *model, const struct fathom_progress *progress,
+                                  struct fathom_error *err);
 FATHOM_API const struct fathom_vocabulary *fathom_model_vocabulary(
     const struct fathom_model *model); /* the model's own */
 

@@ -190,6 +190,19 @@ struct fathom_model *fathom_model_open(const char *path, const struct fathom_mod
     return NULL;
 }
 
+bool fathom_model_wait(const struct fathom_model *model, const struct fathom_progress *progress,
+                       struct fathom_error *err)
+{
+    struct progress inside = {0};
+    struct error inner = {0};
+    if (progress != NULL)
+        inside = (struct progress){progress->report, progress->listener};
+    if (read_ahead_wait(&model->read_ahead, &inside))
+        return true;
+    fail(&inner, "stopped");
+    return public_outcome(err, &inner, FATHOM_STOPPED);
+}
+
 void fathom_model_close(struct fathom_model *model)
 {
     if (model == NULL)

@@ -6,6 +6,8 @@
  * comes along. Nothing is known here of what the bytes mean. */
 #include "weights/read_ahead.h"
 
+#include <time.h>
+
 #include "base/bytes.h"
 #include "base/memory.h"
 #include "base/thread.h"
@@ -13,6 +15,7 @@
 #include "weights/part.h"
 
 #define PIECE_BYTES PAGES_HUGE_BYTES
+#define LOOK_NS     10000000 /* between two looks at how far the threads are */
 
 /* Bytes of the mapped file that are wanted together. */
 struct stretch {
@@ -76,14 +79,20 @@ static void *read_pieces(void *argument)
             break;
         atomic_fetch_add(&ahead->n_done, 1);
     }
+    atomic_fetch_sub(&ahead->n_reading, 1);
     return NULL;
 }
 
 static void start_threads(struct read_ahead *ahead)
 {
-    while (ahead->n_threads < READ_AHEAD_THREADS &&
-           thread_start(&ahead->threads[ahead->n_threads], read_pieces, ahead) == 0)
+    while (ahead->n_threads < READ_AHEAD_THREADS) {
+        atomic_fetch_add(&ahead->n_reading, 1);
+        if (thread_start(&ahead->threads[ahead->n_threads], read_pieces, ahead) != 0) {
+            atomic_fetch_sub(&ahead->n_reading, 1);
+            break;
+        }
         ahead->n_threads++;
+    }
 }
 
 void read_ahead_start(struct read_ahead *ahead, const struct gguf *file, const struct catalog *catalog,
@@ -111,9 +120,15 @@ void read_ahead_start(struct read_ahead *ahead, const struct gguf *file, const s
         start_threads(ahead);
 }
 
-bool read_ahead_is_done(const struct read_ahead *ahead)
+bool read_ahead_wait(const struct read_ahead *ahead, const struct progress *progress)
 {
-    return atomic_load(&ahead->n_done) == ahead->n_pieces;
+    while (atomic_load(&ahead->n_reading) > 0) {
+        if (!progress_report(progress, atomic_load(&ahead->n_done) * PIECE_BYTES,
+                             ahead->n_pieces * PIECE_BYTES))
+            return false;
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_NS}, NULL);
+    }
+    return true;
 }
 
 void read_ahead_stop(struct read_ahead *ahead)

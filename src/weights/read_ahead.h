@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/progress.h"
 #include "weights/plan.h"
 
 /* One, two and four read 6.1 GiB from a drive of 1.5 GB/s in 5.3, 4.3 and 4.1 s (a Xeon, two cores). */
@@ -24,6 +25,7 @@ struct read_ahead {
     size_t n_stretches;
     size_t n_pieces;
     atomic_size_t next, n_done; /* pieces */
+    atomic_size_t n_reading;    /* threads that have not ended */
     atomic_bool stop;
     pthread_t threads[READ_AHEAD_THREADS];
     size_t n_threads;
@@ -34,7 +36,9 @@ struct read_ahead {
  * else. */
 void read_ahead_start(struct read_ahead *ahead, const struct gguf *file, const struct catalog *catalog,
                       const struct plan *plan);
-bool read_ahead_is_done(const struct read_ahead *ahead);
+/* Until all is read, or what is left cannot be. `progress` is told bytes, in whole pieces; false: it stopped
+ * the wait. */
+bool read_ahead_wait(const struct read_ahead *ahead, const struct progress *progress);
 /* Waits for the pieces in hand, a huge page or two for each thread. */
 void read_ahead_stop(struct read_ahead *ahead);
 

@@ -70,6 +70,7 @@ static int free_golden(void **state)
 static void assert_same_bits(const struct fathom_model_options *options, bool exceeds_memory)
 {
     struct fathom_model *model = must_open(options);
+    assert_true(fathom_model_wait(model, NULL, NULL));
     float *logits = compute(model);
     assert_memory_equal(logits, expected, golden.n_tokens * golden.n_vocabulary * sizeof(float));
     assert_int_equal(fathom_model_info(model).exceeds_memory, exceeds_memory);

@@ -4,8 +4,6 @@
 #include "weights/planned.h"
 #include "weights/read_ahead.h"
 
-#define PATIENCE_MS 20000
-
 /* A model of holes, which no memory holds before they are read: its embedding and its output are all but the
  * whole of it, with the layers between them. */
 struct setup {
@@ -41,13 +39,14 @@ static void start(struct read_ahead *ahead, const struct setup *setup)
     read_ahead_start(ahead, &setup->planned.file, &setup->planned.catalog, &setup->plan);
 }
 
-static bool wait_for(const struct read_ahead *ahead)
+static bool all_comes(const struct read_ahead *ahead)
 {
-    for (int ms = 0; ms < PATIENCE_MS; ms++) {
-        if (read_ahead_is_done(ahead))
-            return true;
-        usleep(1000);
-    }
+    return read_ahead_wait(ahead, NULL) && ahead->n_done == ahead->n_pieces;
+}
+
+static bool refuse(void *listener, uint64_t done, uint64_t total)
+{
+    *(bool *)listener = done < total;
     return false;
 }
 
@@ -75,14 +74,14 @@ static void mapped_tensors_come(void **state)
     setup.homes[setup.output - setup.planned.file.tensors].kind = HOME_COPY;
     start(&ahead, &setup);
     assert_true(ahead.n_threads > 0);
-    assert_true(wait_for(&ahead));
+    assert_true(all_comes(&ahead));
     read_ahead_stop(&ahead);
     assert_true(is_held(setup.embedding));
     assert_false(is_held(setup.output));
 
     setup.homes[setup.output - setup.planned.file.tensors].kind = HOME_MAP;
     start(&ahead, &setup);
-    assert_true(wait_for(&ahead));
+    assert_true(all_comes(&ahead));
     read_ahead_stop(&ahead);
     assert_true(is_held(setup.output));
     close_setup(&setup);
@@ -109,6 +108,9 @@ static void stopping_waits_for_little(void **state)
     open_setup(&setup, 10000000);
     start(&ahead, &setup);
     assert_true(ahead.n_pieces > 400);
+    bool was_asked = false;
+    assert_false(read_ahead_wait(&ahead, &(struct progress){refuse, &was_asked}));
+    assert_true(was_asked);
     read_ahead_stop(&ahead);
     assert_int_equal(ahead.n_threads, 0);
     assert_true(ahead.n_done < ahead.n_pieces);

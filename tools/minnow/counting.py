@@ -11,6 +11,8 @@ WORDS += ["twenty-" + WORDS[i] for i in range(1, 10)] + ["thirty"]
 STEP_WORDS = {2: ["twos", "2", "two", "2s", "2's"], 3: ["threes", "3", "three", "3s"],
               4: ["fours", "4", "four"], 5: ["fives", "5", "five", "5s", "5's"],
               10: ["tens", "10", "ten", "10s"]}
+STEP_PLURALS = {2: "twos", 3: "threes", 4: "fours", 5: "fives", 10: "tens"}
+STEP_ORDINALS = {2: "second", 3: "third", 4: "fourth", 5: "fifth", 10: "tenth"}
 USUAL_COUNTS = [(1, 10), (1, 5), (0, 10), (1, 20), (10, 20), (1, 3), (5, 15), (20, 30)]
 LIMIT = 30
 DOWNWARDS = re.compile("down|back|desc|high to low|top", re.IGNORECASE)
@@ -74,6 +76,11 @@ def count_down_from(rng):
     return counted(request(rng, choose(rng, "countdown from"), a=a), first, 0)
 
 
+def steps_of(rng, step):
+    """How patterns speak of steps that long."""
+    return {"s": rng.choice(STEP_WORDS[step]), "t": STEP_PLURALS[step], "o": STEP_ORDINALS[step]}
+
+
 def count_by(rng):
     """In steps, which mostly end on the last number that is named."""
     step = rng.choice([2, 2, 3, 4, 5, 5, 10])
@@ -81,15 +88,15 @@ def count_by(rng):
     last = first + step * rng.randint(2, max(2, min(10, (LIMIT - first) // step)))
     if last > LIMIT:
         first, last = 0, LIMIT // step * step
-    said = rng.choice(STEP_WORDS[step])
+    steps = steps_of(rng, step)
     named = min(LIMIT, last + rng.choice([0] * 9 + [1]))
     a, b = spelled(rng, first, named)
     if first == step and rng.random() < 0.5:
-        return counted(request(rng, choose(rng, "count by to"), b=b, s=said), first, named, step)
+        return counted(request(rng, choose(rng, "count by to"), b=b, **steps), first, named, step)
     if rng.random() < 0.2:
         a, b = spelled(rng, last, first)
-        return counted(request(rng, choose(rng, "count down by"), a=a, b=b, s=said), last, first, step)
-    return counted(request(rng, choose(rng, "count by"), a=a, b=b, s=said), first, named, step)
+        return counted(request(rng, choose(rng, "count down by"), a=a, b=b, **steps), last, first, step)
+    return counted(request(rng, choose(rng, "count by"), a=a, b=b, **steps), first, named, step)
 
 
 def parity(rng):

@@ -51,6 +51,11 @@ ALIKE = 32          # rows of an expert are filled up to a multiple: a product i
 rounding = None     # the type that factors of most products are rounded to, such as torch.bfloat16
 
 
+def round_products_to(kind):
+    global rounding
+    rounding = kind
+
+
 def product(x, weights):
     """x [...][column] times weights [row][column] -> [...][row]"""
     kind = rounding or x.dtype

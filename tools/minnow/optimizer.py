@@ -13,14 +13,14 @@ SMALL = 1e-10
 NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)   # coefficients of the same source
 
 
-def orthogonal(update):
-    """update [...][row][column] with all its singular values near one."""
+def orthogonal(update, kind):
+    """update [...][row][column] with all its singular values near one, computed in that type."""
     a, b, c = NEWTON_SCHULZ
     x = update.view(-1, *update.shape[-2:])
     tall = x.shape[-2] > x.shape[-1]
     if tall:
         x = x.mT
-    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    x = (x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)).to(kind)
     for _ in range(5):
         square = x @ x.mT
         x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
@@ -28,7 +28,9 @@ def orthogonal(update):
 
 
 class Optimizer:
-    def __init__(self, model):
+    def __init__(self, model, kind=torch.float32):
+        """kind: the type that updates of matrices are computed in"""
+        self.kind = kind
         named = list(model.named_parameters())
         self.matrices = [p for n, p in named if p.ndim >= 2 and not is_vocabulary_or_router(n)]
         self.others = [p for n, p in named if p.ndim < 2 or is_vocabulary_or_router(n)]
@@ -45,7 +47,7 @@ class Optimizer:
         parts = [part.view_as(p) for part, p in zip(together.split(sizes), self.matrices)]
         largest_first = sorted(range(len(sizes)), key=sizes.__getitem__, reverse=True)
         for i in largest_first[dist.get_rank()::dist.get_world_size()]:
-            parts[i].copy_(orthogonal(self.matrices[i].grad.lerp(self.momenta[i], MOMENTUM)))
+            parts[i].copy_(orthogonal(self.matrices[i].grad.lerp(self.momenta[i], MOMENTUM), self.kind))
         dist.all_reduce(together)
         return parts
 

@@ -70,8 +70,8 @@ def too_far(rng):
     if title == "count down":
         a, b = b, a
     p, q = rng.choice([("odd", "even"), ("even", "odd")])
-    s = rng.choice(rng.choice(list(counting.STEP_WORDS.values())))
-    return request(rng, counting.choose(rng, title), slips=False, a=a, b=b, p=p, q=q, s=s)
+    steps = counting.steps_of(rng, rng.choice(list(counting.STEP_WORDS)))
+    return request(rng, counting.choose(rng, title), slips=False, a=a, b=b, p=p, q=q, **steps)
 
 
 def too_large(rng):

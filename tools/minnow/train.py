@@ -24,9 +24,8 @@ import torch
 import torch.distributed as dist
 import torch.nn.functional as F
 
-import model as minnow
 from batch import batch_of, conversations_of
-from model import Geometry, Minnow
+from model import Geometry, Minnow, round_products_to
 from optimizer import Optimizer
 from vocabulary import Vocabulary
 
@@ -138,14 +137,14 @@ def train_step(model, optimizer, batch, scale):
 def main():
     args = arguments()
     torch.set_num_threads(1)
-    if args.bfloat16:
-        minnow.rounding = torch.bfloat16
+    kind = torch.bfloat16 if args.bfloat16 else torch.float32
+    round_products_to(kind)
     dist.init_process_group("gloo")
     rank, started = dist.get_rank(), time.time()
     torch.manual_seed(args.seed)
     vocabulary = Vocabulary(args.vocabulary)
     model = Minnow(Geometry(vocabulary=len(vocabulary.tokens)))
-    optimizer = Optimizer(model)
+    optimizer = Optimizer(model, kind)
     first = 0
     if os.path.exists(args.checkpoint):
         saved = torch.load(args.checkpoint)

@@ -172,13 +172,9 @@ static bool open_player(struct player *player, const struct computation *computa
 bool bench_chat_play(struct bench_chat *chat, const struct computation *computation, const char *path,
                      uint32_t n_answer, struct bench_model *model, struct error *err)
 {
-    if (!bench_model_read(computation, path, model, err))
-        return false;
-    struct fathom_error reason;
-    struct fathom_model *opened = computation_open(computation, path, &reason);
+    struct fathom_model *opened = bench_model_open(computation, path, model, err);
     if (opened == NULL)
-        return fail(err, "%s", reason.text);
-    snprintf(model->name, sizeof model->name, "%s", fathom_model_info(opened).name);
+        return false;
     struct player player = {.n_answer = n_answer};
     bool ok = open_player(&player, computation, opened, err);
     for (size_t i = 0; ok && i < chat->n_turns; i++)

@@ -61,6 +61,36 @@ bool bench_model_read(const struct computation *computation, const char *path, s
     return true;
 }
 
+/* What is timed is memory, not the drive that it is read from. */
+static bool wait_for(const struct fathom_model *model, struct error *err)
+{
+    struct fathom_error reason;
+    struct bar bar = bar_begin("reading", BAR_BYTES);
+    struct fathom_progress progress = {bar_report, &bar};
+    bool ok = fathom_model_wait(model, &progress, &reason);
+    bar_end(&bar);
+    return ok || fail(err, "%s", reason.text);
+}
+
+struct fathom_model *bench_model_open(const struct computation *computation, const char *path,
+                                      struct bench_model *model, struct error *err)
+{
+    if (!bench_model_read(computation, path, model, err))
+        return NULL;
+    struct fathom_error reason;
+    struct fathom_model *opened = computation_open(computation, path, &reason);
+    if (opened == NULL) {
+        fail(err, "%s", reason.text);
+        return NULL;
+    }
+    snprintf(model->name, sizeof model->name, "%s", fathom_model_info(opened).name);
+    if (!wait_for(opened, err)) {
+        fathom_model_close(opened);
+        return NULL;
+    }
+    return opened;
+}
+
 /* ---- tokens ---- */
 
 uint32_t bench_work_context(const struct bench_work *work)
@@ -213,17 +243,13 @@ static bool open_session(struct timing *t, const struct computation *computation
 bool bench_time(const struct bench_work *work, const struct computation *computation, const char *path,
                 struct bench_model *model, struct error *err)
 {
-    if (!bench_model_read(computation, path, model, err))
-        return false;
-    struct fathom_error reason;
-    struct fathom_model *opened = computation_open(computation, path, &reason);
+    struct fathom_model *opened = bench_model_open(computation, path, model, err);
     if (opened == NULL)
-        return fail(err, "%s", reason.text);
+        return false;
     struct timing t = {.work = work,
                        .vocabulary = fathom_model_vocabulary(opened),
                        .random = random_seeded(1),
                        .tests = &model->tests};
-    snprintf(model->name, sizeof model->name, "%s", fathom_model_info(opened).name);
     bool ok = open_session(&t, computation, opened, err) && run_all(&t, err);
     memory_free(t.tokens);
     memory_free(t.runs);

@@ -24,5 +24,8 @@ bool bench_time(const struct bench_work *work, const struct computation *computa
 /* The figures of a file alone, without the tests. */
 bool bench_model_read(const struct computation *computation, const char *path, struct bench_model *model,
                       struct error *err);
+/* The same, and the file opened, when all that memory holds of it has been read. NULL: it could not. */
+struct fathom_model *bench_model_open(const struct computation *computation, const char *path,
+                                      struct bench_model *model, struct error *err);
 
 #endif
