@@ -222,7 +222,7 @@ struct fathom_model_options { /* zeroed: all defaults */
     bool exact;      /* float activations on decoded weights, float32 cache: slow, for comparison */
     enum fathom_attention
         attention;         /* AUTO: by the number of the session's own rows in a step; exact: absorbed */
-    uint32_t chunk_tokens; /* rows of one step at most; 0: chosen, 512 to 2048 */
+    uint32_t chunk_tokens; /* rows of one step, 4096 at most; 0: chosen, 512 to 2048 */
     /* What memory is planned for, before anything is loaded: what cannot fit is refused. */
     uint32_t n_context;       /* of a session; 0: the largest power of two that fits, 32768 at most */
     enum fathom_cache cache;  /* of that session */

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/memory.h"
-#include "cli/amount.h"
 #include "cli/bench/chat.h"
 #include "cli/bench/forecast.h"
 #include "cli/bench/slice.h"

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/amount.h"
+#include "base/amount.h"
 #include "cli/chat/file.h"
 #include "cli/chat/line.h"
 #include "cli/chat/show.h"

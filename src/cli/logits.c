@@ -2,9 +2,9 @@
 /* logits.c - `fathom logits`: what the model says at every position of a list of tokens, as raw floats. */
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/file.h"
 #include "base/output.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/ids.h"
 #include "cli/setup.h"

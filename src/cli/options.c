@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/buffer.h"
-#include "cli/amount.h"
 #include "cli/spelling.h"
 
 #define NAME_BYTES 64 /* a longer option is unknown */

@@ -85,10 +85,7 @@ static bool open_model(struct plan_work *work, const struct plan_settings *setti
 {
     if (settings->mix == NULL)
         return plan_work_open(work, &settings->computation, path, err);
-    struct forge_model model = {
-        .geometry = preset_geometry(PRESET_R1), .layout = LAYOUT_NEW, .mix = mix_find(settings->mix)};
-    snprintf(model.name, sizeof model.name, "%s %s", preset_name(PRESET_R1), model.mix->name);
-    return forge_file_imagine(&model, hole, &work->file, err) &&
+    return forge_file_imagine_r1(mix_find(settings->mix), hole, &work->file, err) &&
            plan_work_take(work, &settings->computation, err);
 }
 

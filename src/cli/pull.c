@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/pull/store.h"
 #include "cli/pull/transfers.h"

@@ -6,9 +6,9 @@
  * --raw asks for that. */
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"

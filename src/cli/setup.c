@@ -6,9 +6,9 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/amount.h"
 #include "base/clock.h"
 #include "base/file.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/plan/measure.h"
 #include "cli/pull/store.h"
@@ -127,7 +127,7 @@ const struct option computation_options[] = {
              "the first that matches decides; also a file of such lines"},
     {"isa", 0, NULL, INTO_CHOICE(struct computation, isa), .choices = isas,
      .help = "highest instruction set to use; by default the best that this machine has"},
-    {"chunk", 0, "N", INTO_COUNT(struct computation, chunk_tokens), .low = 1, .high = 65536,
+    {"chunk", 0, "N", INTO_COUNT(struct computation, chunk_tokens), .low = 1, .high = PLAN_MOST_CHUNK,
      .help = "tokens of a prompt computed together; by default 2048, or as few as 512 where "
              "memory is short; a server takes 512"},
     {"attention", 0, NULL, INTO_CHOICE(struct computation, attention), .choices = attentions,

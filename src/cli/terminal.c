@@ -10,8 +10,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/amount.h"
 #include "base/clock.h"
-#include "cli/amount.h"
 
 /* A person notices a wait after about half a second, and ten pictures a second look alive. */
 #define BAR_FIRST_SECONDS 0.5

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/clock.h"
-#include "cli/amount.h"
 #include "cli/command.h"
 #include "cli/setup.h"
 #include "cli/shipped.h"

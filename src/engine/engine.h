@@ -127,9 +127,6 @@ void stats_count(struct fathom_model *model, const struct portion *portions, siz
 
 enum cache_format cache_format_of(const struct fathom_model *model, enum fathom_cache cache);
 
-/* Opens the file behind what a person gave: a file, a shard, a folder with one model. */
-bool open_located(struct gguf *file, const char *given, struct error *err);
-
 /* Hands an inner error to the caller, as FATHOM_FAILED; `err` may be NULL. Returns false. */
 bool public_fail(struct fathom_error *err, const struct error *inner);
 /* The same with why. Returns whether the outcome is FATHOM_DONE, and only then leaves `err` alone. */

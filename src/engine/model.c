@@ -9,7 +9,14 @@
 #include "machine/pages.h"
 #include "model/rope.h"
 
-#define MAX_CHUNK_TOKENS 4096
+/* Choices that stand in one order, inside and outside; `fathom plan` takes those of weights likewise. */
+_Static_assert((int)FATHOM_LOAD_AUTO == PLAN_LOAD_AUTO && (int)FATHOM_LOAD_MAP == PLAN_LOAD_MAP &&
+                   (int)FATHOM_LOAD_COPY == PLAN_LOAD_COPY && (int)FATHOM_LOAD_LOCK == PLAN_LOAD_LOCK,
+               "homes of weights");
+_Static_assert((int)FATHOM_ATTENTION_AUTO == ATTENTION_AUTO &&
+                   (int)FATHOM_ATTENTION_ABSORBED == ATTENTION_ABSORBED &&
+                   (int)FATHOM_ATTENTION_EXPANDED == ATTENTION_EXPANDED,
+               "forms of attention");
 
 const char *fathom_version(void)
 {
@@ -29,15 +36,6 @@ bool public_outcome(struct fathom_error *err, const struct error *inner, enum fa
 bool public_fail(struct fathom_error *err, const struct error *inner)
 {
     return public_outcome(err, inner, FATHOM_FAILED);
-}
-
-bool open_located(struct gguf *file, const char *given, struct error *err)
-{
-    struct buffer path = {0};
-    bool found = gguf_locate(given, &path, err) == GGUF_LOCATED && buffer_ok(&path, err);
-    bool opened = found && gguf_open(file, buffer_text(&path), err);
-    buffer_release(&path);
-    return opened;
 }
 
 static bool read_name(struct fathom_model *model, struct error *err)
@@ -149,14 +147,12 @@ static bool create_backend(struct fathom_model *model, const struct fathom_model
 static bool open_parts(struct fathom_model *model, const char *path,
                        const struct fathom_model_options *options, struct error *err)
 {
-    if (!open_located(&model->file, path, err) || !read_name(model, err))
+    if (!gguf_open(&model->file, path, err) || !read_name(model, err))
         return false;
     if (!catalog_read(&model->catalog, &model->file, err))
         return false;
     if (!vocabulary_open(&model->vocabulary.words, &model->file, err))
         return false;
-    if (options->chunk_tokens > MAX_CHUNK_TOKENS)
-        return fail(err, "a chunk of %u tokens, at most %d", options->chunk_tokens, MAX_CHUNK_TOKENS);
     uint32_t n_words = model->vocabulary.words->n_tokens;
     if (n_words > model->catalog.geometry.n_vocabulary)
         return fail(err, "%u tokens in the vocabulary, but %u rows of output", n_words,

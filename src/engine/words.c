@@ -13,7 +13,7 @@ struct fathom_vocabulary *fathom_vocabulary_open(const char *path, struct fathom
     struct error inner = {0};
     struct gguf file = {0};
     struct fathom_vocabulary *vocabulary = memory_allocate(1, sizeof *vocabulary, "a vocabulary", &inner);
-    bool opened = vocabulary != NULL && open_located(&file, path, &inner) &&
+    bool opened = vocabulary != NULL && gguf_open(&file, path, &inner) &&
                   vocabulary_open(&vocabulary->words, &file, &inner);
     gguf_close(&file);
     if (opened)

@@ -343,6 +343,8 @@ bool plan_make(struct plan *plan, const struct plan_request *request, struct err
     *plan = (struct plan){0}; /* plan_release() is safe from here on */
 
     struct planner planner = {plan, request, &request->catalog->geometry, request->file};
+    if (request->chunk_tokens > PLAN_MOST_CHUNK)
+        return fail(err, "a chunk of %u tokens, at most %d", request->chunk_tokens, PLAN_MOST_CHUNK);
     plan->homes = memory_allocate(request->file->n_tensors, sizeof *plan->homes, "a plan", err);
     if (plan->homes == NULL || !set_budget(&planner, err) || !check_rules(&planner, err))
         goto failed;

@@ -15,7 +15,8 @@
 
 /* ---- what is asked ---- */
 
-#define PLAN_MOST_NODES 64 /* more are taken for one */
+#define PLAN_MOST_NODES 64   /* more are taken for one */
+#define PLAN_MOST_CHUNK 4096 /* rows: longer chunks save nothing and take memory in proportion */
 
 /* Rows in a product for which rates are measured, and between which they are interpolated. */
 #define PLAN_FEW_ROWS  16  /* an expert's share of a chunk of 512 in DeepSeek-R1 */
@@ -70,7 +71,7 @@ struct plan_request {
     uint64_t ram_bytes;    /* of memory for the model in all; 0: what is available, less a reserve */
     uint32_t n_context;    /* tokens; 0: the largest power of two that fits, PLAN_USUAL_CONTEXT at most */
     uint32_t n_sessions;   /* of that context; 0: 1 */
-    uint32_t chunk_tokens; /* rows of a step at most; 0: chosen, by memory alone */
+    uint32_t chunk_tokens; /* rows of a step, PLAN_MOST_CHUNK at most; 0: chosen, by memory alone */
     bool exact;
 };
 

@@ -10,13 +10,13 @@ static void what_limits_is_said(void **state)
         struct account_machine machine;
         const char *says;
     } cases[] = {
-        {{"answer", 2, 1.9, 57000000000}, {40e9, false}, "; memory limits the answer: read 30 of 40 GB/s"},
+        {{"answer", 2, 1.9, 57000000000}, {40e9, false}, "; memory limits the answer: read 30.0 of 40.0 GB/s"},
         {{"prompt", 2, 2, 4000000000},
          {40e9, false},
-         "; the cores limit the prompt: memory was read at 2 of 40 GB/s"},
+         "; the cores limit the prompt: memory was read at 2.00 of 40.0 GB/s"},
         {{"answer", 2, 2, 4000000000},
          {40e9, true},
-         "; the drive limits the answer: memory was read at 2 of 40 GB/s"},
+         "; the drive limits the answer: memory was read at 2.00 of 40.0 GB/s"},
         {{"answer", 9, 1.25, 50000000000},
          {40e9, false},
          "; others' turns, or a slow reader, limit the answer: its steps took 1.25 s"},

@@ -317,6 +317,12 @@ static void the_chunk_follows_installed_memory(void **state)
     assert_int_equal(chunk_with(6, 5, 0, 0), 512);
     assert_int_equal(chunk_with(64, 60, 3, 0), 512);
     assert_int_equal(chunk_with(64, 60, 0, 96), 96);
+    assert_int_equal(chunk_with(64, 60, 0, PLAN_MOST_CHUNK), PLAN_MOST_CHUNK);
+
+    struct plan_machine machine = desktop(64, 0, 0);
+    struct plan_request request = request_on(&machine);
+    request.chunk_tokens = PLAN_MOST_CHUNK + 1;
+    REFUSED(&request, "a chunk of 4097 tokens, at most 4096");
 }
 
 static void several_sessions_share_the_memory(void **state)

@@ -40,10 +40,8 @@ bool bench_forecast_tests(struct plan_work *plan, struct bench_tests *tests, str
 bool bench_whole_open(struct bench_whole *whole, const struct bench_work *work,
                       const struct computation *computation, const struct mix *mix, struct error *err)
 {
-    struct forge_model model = {.geometry = preset_geometry(PRESET_R1), .layout = LAYOUT_NEW, .mix = mix};
     struct plan_work *plan = &whole->plan;
-    snprintf(model.name, sizeof model.name, "%s %s", preset_name(PRESET_R1), mix->name);
-    if (!forge_file_imagine(&model, &whole->hole, &plan->file, err) ||
+    if (!forge_file_imagine_r1(mix, &whole->hole, &plan->file, err) ||
         !plan_work_take(plan, computation, err))
         return false;
     plan->request.n_context = bench_work_context(work);

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/amount.h"
+#include "base/amount.h"
 #include "cli/help.h"
 
 #define GIGA           1e9

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/file.h"
-#include "cli/amount.h"
 #include "cli/forge/file.h"
 #include "cli/places.h"
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/buffer.h"
-#include "cli/amount.h"
 #include "cli/terminal.h"
 
 static const char dim_on[] = "\033[2m", dim_off[] = "\033[0m";

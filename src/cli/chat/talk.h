@@ -2,7 +2,7 @@
 /* talk.h - a conversation: its messages, the session that holds them, and the next answer.
  *
  * Whatever goes wrong in a turn, the conversation before it stays. Nothing here reads what a person types;
- * what is shown goes through chat_show.h. */
+ * what is shown goes through show.h. */
 #ifndef FATHOM_CLI_CHAT_TALK_H
 #define FATHOM_CLI_CHAT_TALK_H
 

@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
+#include "base/amount.h"
 #include "base/file.h"
-#include "cli/amount.h"
 #include "cli/forge/vocabulary.h"
 #include "cli/forge/weights.h"
 #include "cli/terminal.h"
@@ -104,4 +104,11 @@ bool forge_file_imagine(const struct forge_model *model, struct mapping *hole, s
     gguf_writer_discard(&writer);
     forge_tensors_release(&tensors);
     return ok;
+}
+
+bool forge_file_imagine_r1(const struct mix *mix, struct mapping *hole, struct gguf *file, struct error *err)
+{
+    struct forge_model model = {.geometry = preset_geometry(PRESET_R1), .layout = LAYOUT_NEW, .mix = mix};
+    snprintf(model.name, sizeof model.name, "%s %s", preset_name(PRESET_R1), mix->name);
+    return forge_file_imagine(&model, hole, file, err);
 }

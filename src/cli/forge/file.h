@@ -19,5 +19,7 @@ bool forge_file_write(const struct forge_file *file, struct forge_model *model, 
  * large to be forged. Opens `file` over `hole`, which the caller closes after it. */
 bool forge_file_imagine(const struct forge_model *model, struct mapping *hole, struct gguf *file,
                         struct error *err);
+/* DeepSeek-R1, in this mix of formats. */
+bool forge_file_imagine_r1(const struct mix *mix, struct mapping *hole, struct gguf *file, struct error *err);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/amount.h"
 #include "base/utf8.h"
-#include "cli/amount.h"
 
 #define TEMPLATE_CHARACTERS 60 /* enough to tell templates apart */
 #define NAME_CHARACTERS     120

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "cli/amount.h"
+#include "base/amount.h"
 #include "cli/help.h"
 #include "fathom.h"
 #include "kernel/kernel.h"

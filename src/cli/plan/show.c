@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/amount.h"
+#include "base/amount.h"
 #include "cli/help.h"
 
 #define WORDS_COLUMN 17 /* where sentences begin */

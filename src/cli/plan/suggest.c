@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "cli/amount.h"
+#include "base/amount.h"
 #include "cli/forge/file.h"
 #include "cli/help.h"
 #include "cli/mix.h"
@@ -28,11 +28,8 @@ static bool open_candidate(struct candidate *candidate, const char *quant,
                            const struct computation *computation, const struct plan_machine *machine,
                            struct error *err)
 {
-    struct forge_model model = {
-        .geometry = preset_geometry(PRESET_R1), .layout = LAYOUT_NEW, .mix = mix_find(quant)};
     struct plan_work *work = &candidate->work;
-    snprintf(model.name, sizeof model.name, "%s %s", preset_name(PRESET_R1), model.mix->name);
-    if (!forge_file_imagine(&model, &candidate->hole, &work->file, err) ||
+    if (!forge_file_imagine_r1(mix_find(quant), &candidate->hole, &work->file, err) ||
         !plan_work_take(work, computation, err))
         return false;
     work->machine = *machine;

@@ -2,6 +2,7 @@
 /* account.c - figures of a turn, in the order in which they came about. */
 #include "server/answer/account.h"
 
+#include "base/amount.h"
 #include "base/clock.h"
 
 /* Steps that read memory at this share of its rate wait for it: the rest goes to barriers, and to what reads
@@ -26,7 +27,8 @@ static void append_rate(struct buffer *line, size_t n_tokens, double seconds)
 {
     buffer_append_format(line, "%zu tokens", n_tokens);
     if (n_tokens > 0 && seconds > 0)
-        buffer_append_format(line, " in %.2f s, %.3g tok/s", seconds, (double)n_tokens / seconds);
+        buffer_append_format(line, " in %.2f s, %s tok/s", seconds,
+                             amount_rate((double)n_tokens / seconds).text);
 }
 
 static uint64_t read_bytes(const struct fathom_stats *stats)
@@ -41,21 +43,21 @@ void account_limit(struct buffer *line, const struct account_phase *phase,
                    const struct account_machine *machine)
 {
     const double rate = phase->step_seconds > 0 ? (double)phase->read_bytes / phase->step_seconds : 0;
-    const double gigabytes = rate * 1e-9, most = machine->read_rate * 1e-9;
+    const struct amount gigabytes = amount_rate(rate * 1e-9), most = amount_rate(machine->read_rate * 1e-9);
     if (rate == 0)
         return;
     if (phase->seconds > WAITING_SHARE * phase->step_seconds)
         buffer_append_format(line, "; others' turns, or a slow reader, limit the %s: its steps took %.2f s",
                              phase->name, phase->step_seconds);
     else if (machine->read_rate == 0)
-        buffer_append_format(line, "; read %.3g GB/s", gigabytes);
+        buffer_append_format(line, "; read %s GB/s", gigabytes.text);
     else if (rate >= MEMORY_SHARE * machine->read_rate)
-        buffer_append_format(line, "; memory limits the %s: read %.3g of %.3g GB/s", phase->name, gigabytes,
-                             most);
+        buffer_append_format(line, "; memory limits the %s: read %s of %s GB/s", phase->name, gigabytes.text,
+                             most.text);
     else
-        buffer_append_format(line, "; the %s the %s: memory was read at %.3g of %.3g GB/s",
-                             machine->exceeds_memory ? "drive limits" : "cores limit", phase->name, gigabytes,
-                             most);
+        buffer_append_format(line, "; the %s the %s: memory was read at %s of %s GB/s",
+                             machine->exceeds_memory ? "drive limits" : "cores limit", phase->name,
+                             gigabytes.text, most.text);
 }
 
 /* From one look at the session's statistics to another. */

@@ -279,11 +279,6 @@ uint32_t schedule_waiting(const struct schedule *schedule)
     return n;
 }
 
-bool schedule_is_busy(const struct schedule *schedule)
-{
-    return schedule->waiting != NULL || schedule_running(schedule) > 0;
-}
-
 /* What a round computes. */
 struct load {
     struct fathom_piece pieces[PARALLEL_MOST];

@@ -58,8 +58,6 @@ void schedule_init(struct schedule *schedule, struct fathom_model *model,
 void schedule_release(struct schedule *schedule); /* nothing may be waiting or running */
 
 void schedule_add(struct schedule *schedule, struct job *job); /* takes it over */
-/* Whether a round would find anything to do but what clients have yet to ask for. */
-bool schedule_is_busy(const struct schedule *schedule);
 
 /* Before each round: drops those who left, and begins those for whom there is a place. */
 void schedule_admit(struct schedule *schedule);
