@@ -15,7 +15,8 @@ struct amount amount_bytes(uint64_t n_bytes)
     struct amount amount;
     double value = (double)n_bytes;
     size_t prefix = 0;
-    /* one decimal, and the largest unit that leaves something before it; 1023.95 would be printed as 1024.0 */
+    /* One decimal, and the largest unit that leaves something before it: 1023.95 would be printed as
+     * 1024.0. */
     for (; value >= 1023.95 && prefix < sizeof prefixes - 1; prefix++)
         value /= 1024;
     if (prefix == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* amount.h - sizes, rates and times as people read them, and sizes as they type them. Sizes are in powers of 1024. */
+/* amount.h - sizes, rates and times as people read them, and sizes as they type them. Sizes are in powers of
+ * 1024. */
 #ifndef FATHOM_BASE_AMOUNT_H
 #define FATHOM_BASE_AMOUNT_H
 

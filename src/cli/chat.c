@@ -93,10 +93,7 @@ static bool answer(struct room *room, struct error *err)
     size_t n_used;
     interrupt_take();
     room->show = show_begin(room->show.folded);
-    bool done = talk_answer(&room->talk, &room->show, &turn, err);
-    if (!done && talk_last(&room->talk) != NULL && talk_last(&room->talk)->role == FATHOM_USER)
-        talk_drop_last(&room->talk);
-    if (!done)
+    if (!talk_answer(&room->talk, &room->show, &turn, err))
         return false;
     fathom_session_tokens(room->talk.session, &n_used);
     show_turn(&turn, n_used, fathom_session_context(room->talk.session));
@@ -114,9 +111,21 @@ static bool echo(const struct room *room, const char *text, struct error *err)
            stdout_write("\n", 1, err) && stdout_flush(err);
 }
 
+static bool waits_for_an_answer(struct room *room)
+{
+    const struct talk_message *last = talk_last(&room->talk);
+    return last != NULL && last->role == FATHOM_USER;
+}
+
+/* A message that nothing came back to is none. */
 static bool say(struct room *room, const char *text, struct error *err)
 {
-    return echo(room, text, err) && talk_add(&room->talk, FATHOM_USER, text, NULL, err) && answer(room, err);
+    if (!echo(room, text, err) || !talk_add(&room->talk, FATHOM_USER, text, NULL, err))
+        return false;
+    bool done = answer(room, err);
+    if (!done && waits_for_an_answer(room))
+        talk_drop_last(&room->talk);
+    return done;
 }
 
 /* ---- commands ---- */
@@ -134,16 +143,21 @@ static bool do_clear(struct room *room, const char *text, struct error *err)
 static bool do_retry(struct room *room, const char *text, struct error *err)
 {
     (void)text;
-    struct talk_message *last = talk_last(&room->talk);
-    if (last == NULL || last->role == FATHOM_SYSTEM)
+    struct talk *talk = &room->talk;
+    struct talk_message before = {0};
+    if (talk_last(talk) == NULL || talk_last(talk)->role == FATHOM_SYSTEM)
         return fail(err, "nothing was said yet");
-    if (last->role == FATHOM_ASSISTANT)
-        talk_drop_last(&room->talk);
-    last = talk_last(&room->talk);
-    if (last == NULL || last->role != FATHOM_USER)
-        return fail(err, "there is no message to answer again");
-    room->talk.n_retries++;
-    return answer(room, err);
+    if (talk_last(talk)->role == FATHOM_ASSISTANT)
+        before = talk_take_last(talk);
+    talk->n_retries++;
+    bool done =
+        waits_for_an_answer(room) ? answer(room, err) : fail(err, "there is no message to answer again");
+    if (!done && before.content != NULL &&
+        (talk_last(talk) == NULL || talk_last(talk)->role != FATHOM_ASSISTANT))
+        talk_put_back(talk, &before);
+    else
+        talk_drop_taken(&before);
+    return done;
 }
 
 static bool do_answer(struct room *room, const char *text, struct error *err)
@@ -307,7 +321,6 @@ static int converse(struct room *room, struct line_source *source, const char *n
         if (asked)
             show_note("Ctrl-C again, or Ctrl-D, leaves");
         if (result == LINE_READ && !take_line(room, &line, &err)) {
-            interrupt_take();
             if (room->terminal)
                 terminal_write_line(stderr, err.text);
             else

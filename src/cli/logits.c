@@ -109,10 +109,11 @@ static bool write_logits(struct fathom_model *model, const struct logits *settin
         return fail_in(err, settings->tokens);
 
     struct sink sink = {.row_bytes = n_vocabulary * sizeof(float)};
-    if (!check_space(&sink, settings->output, ids->n_items, err) ||
-        !output_open(&sink.output, settings->output, err))
-        return fail_in(err, settings->output);
-    bool done = compute(model, settings, ids, &sink, err) &&
+    /* Opened first: that empties what a run that was killed has left. */
+    bool opened = (output_open(&sink.output, settings->output, err) &&
+                   check_space(&sink, settings->output, ids->n_items, err)) ||
+                  fail_in(err, settings->output);
+    bool done = opened && compute(model, settings, ids, &sink, err) &&
                 (output_commit(&sink.output, err) || fail_in(err, settings->output));
     output_discard(&sink.output);
     return done;

@@ -68,11 +68,14 @@ const struct help plan_help = {
 
 /* ---- a model ---- */
 
+/* This machine, or the one that a file describes, with as many threads as are asked for. */
 static bool see_machine(struct plan_work *work, const struct plan_settings *settings, struct error *err)
 {
     uint64_t n_threads = settings->computation.n_threads;
-    if (settings->machine == NULL)
-        return plan_work_see_machine(work, err) && (settings->no_measure || plan_work_measure(work, err));
+    if (settings->machine == NULL) {
+        work->machine.n_threads = (uint32_t)n_threads;
+        return plan_work_see_machine(work, err);
+    }
     if (!plan_machine_read(&work->machine, settings->machine, err))
         return fail_in(err, settings->machine);
     if (n_threads > 0)
@@ -95,8 +98,10 @@ static bool plan_model(const struct plan_settings *settings, const char *path, s
 {
     struct plan_work work = {0};
     struct mapping hole = {0};
-    bool ok = open_model(&work, settings, path, &hole, err) && see_machine(&work, settings, err);
-    bool has_drive = settings->machine == NULL && !settings->no_measure && settings->mix == NULL;
+    bool measures = settings->machine == NULL && !settings->no_measure;
+    bool has_drive = measures && settings->mix == NULL;
+    bool ok = open_model(&work, settings, path, &hole, err) && see_machine(&work, settings, err) &&
+              (!measures || plan_work_measure(&work, err));
     if (settings->mix != NULL)
         fail(&work.drive_silence, "'fathom bench' without a model times it");
     ok = ok && (has_drive ? plan_work_make_with_drive(&work, gguf_path(&work.file), err)
@@ -120,12 +125,10 @@ static bool plan_model(const struct plan_settings *settings, const char *path, s
 
 static bool plan_any(const struct plan_settings *settings, struct buffer *page, struct error *err)
 {
-    struct plan_work work = {.machine = {.n_threads = (uint32_t)settings->computation.n_threads}};
-    bool here = settings->machine == NULL;
-    return (here ? plan_work_see_machine(&work, err)
-                 : plan_machine_read(&work.machine, settings->machine, err) ||
-                       fail_in(err, settings->machine)) &&
-           plan_suggest(&settings->computation, &work.machine, here && !settings->no_measure, page, err);
+    struct plan_work work = {0};
+    bool measures = settings->machine == NULL && !settings->no_measure;
+    return see_machine(&work, settings, err) &&
+           plan_suggest(&settings->computation, &work.machine, measures, page, err);
 }
 
 /* ---- this machine ---- */

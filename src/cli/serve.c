@@ -54,11 +54,11 @@ static const struct option serve_options[] = {
 };
 
 static const struct option answer_options[] = {
-    {"max-new-tokens", 'n', "N", INTO_COUNT(struct serve, n_tokens), .high = UINT32_MAX,
+    {"max-new-tokens", 'n', "N", INTO_COUNT(struct serve, n_tokens), .low = 1, .high = UINT32_MAX,
      .help = "end answers after N tokens; by default they may fill the context"},
     {"think", 0, NULL, INTO_CHOICE(struct serve, think), .choices = think_choices,
      .help = "reasoning: as the model's template has it (the default), always, or not at all"},
-    {"think-budget", 0, "N", INTO_COUNT(struct serve, think_budget), .high = UINT32_MAX,
+    {"think-budget", 0, "N", INTO_COUNT(struct serve, think_budget), .low = 1, .high = UINT32_MAX,
      .help =
          "tokens of reasoning, which is closed then; by default three quarters of what the answer may have"},
     {0},
@@ -194,6 +194,7 @@ static int serve(const struct server_options *options, const char *command)
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
     server_close(running);
+    bar_end(options->worker.model.progress.listener); /* of a loading that did not end */
     return done ? STATUS_DONE : command_failed(command, err.text);
 }
 
@@ -207,8 +208,10 @@ int command_serve(int argc, char **argv)
                              .sampling = sampling_defaults()};
     int status;
     settings.sampling.seed = 0; /* a new one for each answer */
+    settings.sampling.temperature = SAMPLING_BY_MODEL;
     if (!command_begin(argc, argv, &settings, &status))
         return status;
+    sampling_settle(&settings.sampling, &settings.source);
     struct buffer path = {0}, name = {0};
     struct error err;
     struct bar bar = bar_begin("weights", BAR_BYTES);

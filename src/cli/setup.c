@@ -2,6 +2,7 @@
 /* setup.c - the options that commands share, and what they become in the library's terms. */
 #include "cli/setup.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -275,7 +276,7 @@ struct fathom_sampling sampling_options_of(const struct sampling *sampling)
     return (struct fathom_sampling){
         .temperature = (float)sampling->temperature,
         .top_k = (uint32_t)sampling->top_k,
-        .top_p = (float)sampling->top_p,
+        .top_p = sampling->top_p > 0 ? (float)sampling->top_p : FLT_MIN, /* 0 is no limit there */
         .min_p = (float)sampling->min_p,
         .seed = sampling->seed,
     };

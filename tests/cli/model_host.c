@@ -156,6 +156,10 @@ static void answer_bytes(struct visit *visit, struct hosted_file *file)
         refuse(visit, status);
         return;
     }
+    if (faults->most_together > 0 && host->n_now >= faults->most_together) {
+        refuse(visit, 429);
+        return;
+    }
     host->n_answers++;
     host->n_now++;
     host->n_together = host->n_now > host->n_together ? host->n_now : host->n_together;

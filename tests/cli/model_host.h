@@ -28,6 +28,7 @@ struct host_faults {
     size_t cut_bytes;
     size_t stall_bytes;  /* every answer stops after so many, for as long as nobody lifts it; 0: none */
     int delay_ms;        /* before each answer with bytes */
+    int most_together;   /* answers with bytes at the same time; 429 beyond; 0: any number */
     bool no_ranges;      /* all answers are whole files */
     int n_whole;         /* answers that are whole files, until there are ranges again */
     bool flips;          /* one bit of every file is wrong */

@@ -120,8 +120,17 @@ chat --think off
 expect_status 1
 expect_err "zero byte"
 
-# A full context is told, and /clear helps; an answer that fills it is done.
+# What cannot be answered again stays as it was answered.
 long=$(seq 40 | tr '\n' ' ')
+printf 'a\n/save %s\n/system %s\n/retry\n/system\n/save %s\n' "$work/talk.json" "$long" \
+    "$work/again.json" >"$lines"
+chat --think off -c 64
+expect_status 1
+[ "$(grep -c '"role"' "$work/again.json")" = 2 ] || wrong "a failed /retry took messages away"
+[ "$(grep '"content"' "$work/talk.json")" = "$(grep '"content"' "$work/again.json")" ] ||
+    wrong "a failed /retry changed messages"
+
+# A full context is told, and /clear helps; an answer that fills it is done.
 printf '%s\n/clear\na\n' "$long" >"$lines"
 chat --think off -c 40
 expect_status 1

@@ -71,6 +71,8 @@ suggests 16000000000 UD-IQ1_S
 expect_in_out "Memory holds none of them"
 run plan --suggest --no-measure
 expect_status 0
+run plan --suggest --no-measure --place exps=foo
+expect_refusal 1 "no home 'foo'"
 run plan --suggest --mix q8_0
 expect_refusal 2 "--suggest is for whoever has no model yet"
 

@@ -234,6 +234,16 @@ static void test_survives_cuts_and_refusals(void **state)
     expect_file(stage, FILE_UD);
 }
 
+/* Those that it turns away wait for the one that it lets in, however often they are. */
+static void test_shares_one_connection(void **state)
+{
+    struct stage *stage = *state;
+    model_host_set(&stage->host, (struct host_faults){.most_together = 1, .delay_ms = 200});
+    assert_int_equal(pull(stage, "org/model:Q2_K", "--connections", "3", "--retries", "1"), STATUS_DONE);
+    expect_model(stage);
+    assert_int_equal(stage->host.n_together, 1);
+}
+
 static void test_takes_whole_files(void **state)
 {
     struct stage *stage = *state;
@@ -422,13 +432,21 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(fetches_shards_together),    TEST(chooses),
-        TEST(survives_cuts_and_refusals), TEST(takes_whole_files),
-        TEST(asks_again_for_ranges),      TEST(keeps_what_is_listed_as_before),
-        TEST(goes_on_after_a_kill),       TEST(notices_changes),
-        TEST(replaces_what_was_removed),  TEST(throws_damage_away),
-        TEST(says_what_is_wrong),         TEST(looks_at_space_first),
-        TEST(stays_in_its_folder),        TEST(one_at_a_time),
+        TEST(fetches_shards_together),
+        TEST(chooses),
+        TEST(survives_cuts_and_refusals),
+        TEST(shares_one_connection),
+        TEST(takes_whole_files),
+        TEST(asks_again_for_ranges),
+        TEST(keeps_what_is_listed_as_before),
+        TEST(goes_on_after_a_kill),
+        TEST(notices_changes),
+        TEST(replaces_what_was_removed),
+        TEST(throws_damage_away),
+        TEST(says_what_is_wrong),
+        TEST(looks_at_space_first),
+        TEST(stays_in_its_folder),
+        TEST(one_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,9 @@ static void what_limits_is_said(void **state)
         struct account_machine machine;
         const char *says;
     } cases[] = {
-        {{"answer", 2, 1.9, 57000000000}, {40e9, false}, "; memory limits the answer: read 30.0 of 40.0 GB/s"},
+        {{"answer", 2, 1.9, 57000000000},
+         {40e9, false},
+         "; memory limits the answer: read 30.0 of 40.0 GB/s"},
         {{"prompt", 2, 2, 4000000000},
          {40e9, false},
          "; the cores limit the prompt: memory was read at 2.00 of 40.0 GB/s"},

@@ -102,12 +102,27 @@ struct talk_message *talk_last(struct talk *talk)
     return talk->n_messages > 0 ? &talk->messages[talk->n_messages - 1] : NULL;
 }
 
+void talk_drop_taken(struct talk_message *taken)
+{
+    memory_free(taken->content);
+    memory_free(taken->reasoning);
+    *taken = (struct talk_message){0};
+}
+
+struct talk_message talk_take_last(struct talk *talk)
+{
+    return talk->messages[--talk->n_messages];
+}
+
+void talk_put_back(struct talk *talk, const struct talk_message *taken)
+{
+    talk->messages[talk->n_messages++] = *taken; /* its room is still there */
+}
+
 void talk_drop_last(struct talk *talk)
 {
-    struct talk_message *last = talk_last(talk);
-    memory_free(last->content);
-    memory_free(last->reasoning);
-    talk->n_messages--;
+    struct talk_message last = talk_take_last(talk);
+    talk_drop_taken(&last);
 }
 
 static bool has_system(const struct talk *talk)

@@ -43,7 +43,11 @@ bool talk_add(struct talk *talk, enum fathom_role role, const char *content, con
               struct error *err);
 struct talk_message *talk_last(struct talk *talk); /* NULL: nothing was said */
 void talk_drop_last(struct talk *talk);
-void talk_clear(struct talk *talk); /* the system prompt stays */
+/* Out of the conversation for now; it is put back, or dropped behind what came in its place. */
+struct talk_message talk_take_last(struct talk *talk);
+void talk_put_back(struct talk *talk, const struct talk_message *taken);
+void talk_drop_taken(struct talk_message *taken); /* a zeroed one is fine */
+void talk_clear(struct talk *talk);               /* the system prompt stays */
 /* What prompts that go on from here begin with, in the tokens that were generated where they spell it; of an
  * answer still in its reasoning, the reasoning too. None before the first answer. */
 bool talk_tokens(const struct talk *talk, struct fathom_tokens *tokens, struct error *err);

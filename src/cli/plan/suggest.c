@@ -42,22 +42,24 @@ static void close_candidate(struct candidate *candidate)
     mapping_close(&candidate->hole);
 }
 
-/* A line of the table; *fits says whether memory holds it all. */
-static bool show_candidate(const char *quant, const struct computation *computation,
-                           const struct plan_machine *machine, bool *fits, struct buffer *page,
-                           struct error *err)
+enum fit { FIT_NOT, FIT_FROM_DISK, FIT_IN_MEMORY };
+
+/* A line of the table. Where the file does not fit, `err` says why. */
+static enum fit show_candidate(const char *quant, const struct computation *computation,
+                               const struct plan_machine *machine, struct buffer *page, struct error *err)
 {
+    static const char *const says[] = {[FIT_NOT] = "does not fit",
+                                       [FIT_FROM_DISK] = "larger than memory: experts read from disk, slow",
+                                       [FIT_IN_MEMORY] = "memory holds it"};
     struct candidate candidate = {0};
-    struct error refusal;
-    bool planned = open_candidate(&candidate, quant, computation, machine, &refusal);
     const struct plan_work *work = &candidate.work;
-    *fits = planned && !work->plan.exceeds_memory;
+    enum fit fit = FIT_NOT;
+    if (open_candidate(&candidate, quant, computation, machine, err))
+        fit = work->plan.exceeds_memory ? FIT_FROM_DISK : FIT_IN_MEMORY;
     buffer_append_format(page, "  %-12s about %10s   %s\n", quant, amount_bytes(gguf_bytes(&work->file)).text,
-                         *fits     ? "memory holds it"
-                         : planned ? "larger than memory: experts read from disk, slow"
-                                   : "does not fit");
+                         says[fit]);
     close_candidate(&candidate);
-    return buffer_ok(page, err);
+    return fit;
 }
 
 /* How fast the suggested one would be, in one sentence. */
@@ -85,16 +87,18 @@ bool plan_suggest(const struct computation *computation, const struct plan_machi
 {
     struct buffer text = {0};
     const char *best = NULL;
+    enum fit smallest = FIT_NOT;
     bool ok = true;
     buffer_append_format(page,
                          "DeepSeek-R1, in the files of " REPOSITORY ", with %s of memory available:\n\n",
                          amount_bytes(machine->available_bytes).text);
-    for (size_t i = 0; ok && i < N_QUANTS; i++) {
-        bool fits = false;
-        ok = show_candidate(quants[i], computation, machine, &fits, page, err);
-        if (fits && best == NULL)
+    for (size_t i = 0; i < N_QUANTS; i++) {
+        smallest = show_candidate(quants[i], computation, machine, page, err);
+        if (smallest == FIT_IN_MEMORY && best == NULL)
             best = quants[i];
     }
+    if (smallest == FIT_NOT) /* for want of memory, or because no plan could be made of what was asked */
+        return false;
     buffer_append_text(page, "\n");
     if (best != NULL) {
         buffer_append_format(&text, "Take %s, the largest that memory holds.", best);

@@ -13,12 +13,13 @@
 
 #define CONNECT_SECONDS 20L
 /* A connection that brings nothing for so long is dead: slow hosts send something. */
-#define SILENT_SECONDS 30L
-#define MOST_REDIRECTS 8L
-#define LONGEST_WAIT   30.0 /* seconds between two attempts */
-#define LONGEST_ASKED  300.0
-#define LIST_LIMIT     ((size_t)64 << 20) /* bytes of one page; a file takes some 300 */
-#define MOST_PAGES     1000
+#define SILENT_SECONDS  30L
+#define MOST_REDIRECTS  8L
+#define LONGEST_WAIT    30.0 /* seconds between two attempts */
+#define LONGEST_ASKED   300.0
+#define LIST_LIMIT      ((size_t)64 << 20) /* bytes of one page; a file takes some 300 */
+#define MOST_PAGES      1000
+#define MOST_FILE_BYTES ((json_int_t)1 << 50) /* a thousand times what any file has today */
 
 bool host_init(struct host *host, struct error *err)
 {
@@ -282,7 +283,8 @@ static bool add_file(struct repository_files *files, const json_t *entry, struct
     const json_t *told = json_is_object(large) ? large : entry;
     const json_t *size = json_object_get(told, "size");
     const char *oid = json_string_value(json_object_get(told, "oid"));
-    if (path == NULL || json_integer_value(size) < 0 || !json_is_integer(size))
+    if (path == NULL || !json_is_integer(size) || json_integer_value(size) < 0 ||
+        json_integer_value(size) > MOST_FILE_BYTES)
         return fail(err, "the host's list is not one: a file has no path or no size");
     struct repository_file *file = repository_add(files, path, err);
     if (file == NULL)

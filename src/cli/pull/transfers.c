@@ -45,6 +45,7 @@ struct transfer {
     bool wrong;  /* `err` says why nothing will help */
     uint64_t n_came;
     uint64_t n_failures; /* in a row */
+    uint64_t others;     /* what all had brought when the row began */
     double rests_until;
     struct error err;
 };
@@ -53,7 +54,7 @@ struct transfers {
     const struct transfer_job *job;
     CURLM *multi;
     struct transfer items[TRANSFERS_MOST];
-    uint64_t total;
+    uint64_t total, n_came; /* bytes: of all files; brought by now */
     double record_due;
 };
 
@@ -159,6 +160,7 @@ static size_t take_bytes(char *bytes, size_t one, size_t n_bytes, void *listener
         return 0;
     }
     transfer->n_came += n_bytes;
+    transfer->all->n_came += n_bytes;
     return n_bytes;
 }
 
@@ -260,6 +262,21 @@ static bool believes_whole(const struct transfer *transfer)
            transfer->n_failures >= transfer->all->job->host->n_retries;
 }
 
+/* A host may let only some of the connections in: no failure counts as the last while others bring bytes. */
+static bool gives_up(struct transfer *transfer)
+{
+    uint64_t n_came = transfer->all->n_came;
+    if (transfer->n_failures <= 1)
+        transfer->others = n_came;
+    if (transfer->n_failures <= transfer->all->job->host->n_retries)
+        return false;
+    if (transfer->others == n_came)
+        return true;
+    transfer->others = n_came;
+    transfer->n_failures--;
+    return false;
+}
+
 /* False: nothing more is to be hoped for. */
 static bool conclude(struct transfer *transfer, CURLcode code, struct error *err)
 {
@@ -291,7 +308,7 @@ static bool conclude(struct transfer *transfer, CURLcode code, struct error *err
     transfer->n_failures = transfer->n_came > 0 && !download->unranged ? 1 : transfer->n_failures + 1;
     if (download->unranged && !download_begin_anew(download, true, err))
         return false;
-    if (transfer->n_failures > transfer->all->job->host->n_retries) {
+    if (gives_up(transfer)) {
         *err = reason;
         return fail_in(err, download->file->path);
     }

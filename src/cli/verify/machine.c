@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "cli/setup.h"
+#include "cli/terminal.h"
 
 /* What the golden models are held to (docs/formats.md): int8 activations cost up to this, and a wrong lane,
  * sign or row costs a hundred times as much. --exact differs by the rounding of float32 sums. */
@@ -94,7 +95,7 @@ static bool try_way(const char *path, struct computation computation, const stru
     }
     memory_free(run.logits);
     memory_free(single.logits);
-    return ok;
+    return ok && (!interrupted() || fail(err, "stopped"));
 }
 
 bool verify_machine(const char *path, const struct known_logits *known, struct machine_findings *findings,

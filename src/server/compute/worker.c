@@ -249,14 +249,18 @@ static bool load_model(struct worker *worker)
     return model != NULL;
 }
 
-/* "DeepSeek-R1 is loaded, in 41.2 s: a context of 32768 tokens, 2 chats at once" */
+/* "DeepSeek-R1 is loaded, in 41.2 s: avx512vbmi, 16 threads, a context of 32768 tokens, 2 chats at once" */
 static void say_loaded(const struct worker *worker, double seconds)
 {
     const struct schedule_options *options = &worker->options.schedule;
+    const struct fathom_model_info info = fathom_model_info(worker->model);
     struct buffer line = {0};
-    buffer_append_format(&line, "%s is loaded, in %.1f s: a context of %u tokens, %u %s at once",
-                         options->model_id, seconds, fathom_model_info(worker->model).n_planned,
-                         options->n_parallel, options->n_parallel == 1 ? "chat" : "chats");
+    buffer_append_format(&line, "%s is loaded, in %.1f s: %s, %u %s, a context of %u tokens, %u %s at once",
+                         options->model_id, seconds, info.isa, info.n_threads,
+                         info.n_threads == 1 ? "thread" : "threads", info.n_planned, options->n_parallel,
+                         options->n_parallel == 1 ? "chat" : "chats");
+    if (info.exceeds_memory)
+        buffer_append_text(&line, "; memory does not hold all weights: experts are read from disk");
     if (options->log.write != NULL)
         options->log.write(options->log.listener, buffer_text(&line));
     buffer_release(&line);

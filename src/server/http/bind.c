@@ -65,8 +65,9 @@ int bind_listen(const char *host, uint16_t port, char url[URL_BYTES], struct err
         fail(err, "cannot listen on %s: %s", host, gai_strerror(status));
         return -1;
     }
+    errno = 0;
     int listener = open_any(found, true);
-    if (listener < 0)
+    if (listener < 0 && errno != EADDRINUSE) /* who has the port has the clients that try IPv4 first */
         listener = open_any(found, false);
     if (listener < 0)
         fail_errno(err, "cannot listen on %s, port %u", host, port);
