@@ -14,7 +14,9 @@
 static const struct {
     uint16_t scale, minimum;
 } places[FORMAT_COUNT] = {
+    [FORMAT_F32] = {NONE, NONE},
     [FORMAT_F16] = {0, NONE},
+    [FORMAT_BF16] = {NONE, NONE},
     [FORMAT_Q8_0] = {offsetof(struct block_q8_0, scale), NONE},
     [FORMAT_Q4_0] = {offsetof(struct block_q4_0, scale), NONE},
     [FORMAT_Q4_1] = {offsetof(struct block_q4_1, scale), offsetof(struct block_q4_1, minimum)},
@@ -26,6 +28,7 @@ static const struct {
     [FORMAT_Q5_K] = {offsetof(struct block_q5_k, scale), offsetof(struct block_q5_k, minimum)},
     [FORMAT_Q6_K] = {offsetof(struct block_q6_k, scale), NONE},
     [FORMAT_IQ1_S] = {offsetof(struct block_iq1_s, scale), NONE},
+    [FORMAT_IQ1_M] = {NONE, NONE}, /* spread over the top halves of four words, the highest of them last */
     [FORMAT_IQ2_XXS] = {offsetof(struct block_iq2_xxs, scale), NONE},
     [FORMAT_IQ2_XS] = {offsetof(struct block_iq2_xs, scale), NONE},
     [FORMAT_IQ2_S] = {offsetof(struct block_iq2_s, scale), NONE},
@@ -56,7 +59,6 @@ static size_t find_in_bf16(const uint8_t *values, size_t n)
     return n;
 }
 
-/* The scale is spread over the top halves of four words, the highest of them last (decode_iq.c). */
 static size_t find_in_iq1_m(const uint8_t *blocks, size_t n_blocks)
 {
     for (size_t i = 0; i < n_blocks; i++) {
@@ -83,4 +85,23 @@ size_t scales_find_broken(enum format format, const void *blocks, size_t n_block
         if (!f16_is_finite(at + scale) || (minimum != NONE && !f16_is_finite(at + minimum)))
             return i;
     return n_blocks;
+}
+
+bool scales_have_minimum(enum format format)
+{
+    return places[format].minimum != NONE;
+}
+
+void scales_put(enum format format, void *block, uint16_t scale, uint16_t minimum)
+{
+    uint8_t *at = block;
+    if (format == FORMAT_IQ1_M)
+        for (unsigned i = 0; i < 4; i++) {
+            uint8_t *top = at + offsetof(struct block_iq1_m, groups) + 2 * i + 1;
+            *top = (uint8_t)((*top & 0xF) | (scale >> (4 * i) & 0xF) << 4);
+        }
+    if (places[format].scale != NONE && !format_info(format)->float_activations)
+        store_u16(at + places[format].scale, scale);
+    if (places[format].minimum != NONE)
+        store_u16(at + places[format].minimum, minimum);
 }

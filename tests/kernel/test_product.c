@@ -312,7 +312,7 @@ static void check_extremes(const struct products *products)
             if (i < sizeof bytes)
                 memset(o.weights.rows, bytes[i], MOST_ROWS * o.row_bytes);
             for (size_t at = 0; at < MOST_ROWS * o.row_bytes; at += info->block_bytes)
-                put_scale((enum format)format, o.weights.rows + at, 0x2C00, 0x2C00); /* 1 / 16 */
+                scales_put((enum format)format, o.weights.rows + at, 0x2C00, 0x2C00); /* 1 / 16 */
             make_extreme_activations(&o);
             struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, out);
             products->of[format](&p);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blocks.c - random blocks. Knows of each format only where its float16 scale and minimum stand. */
+/* blocks.c - random blocks: any bytes, and scales that fit. */
 #include "cli/forge/blocks.h"
 
 #include <math.h>
@@ -7,43 +7,17 @@
 #include "base/bytes.h"
 #include "quant/decode.h"
 #include "quant/half.h"
+#include "quant/scales.h"
 
-#define NOWHERE          0xFFFF
-#define BLOCK_VALUES     256 /* the most that a block of any format holds */
-#define BLOCK_BYTES      256
-#define MEASURED_BLOCKS  512 /* gives the deviation to about 1% */
-#define MEASURE_SEED     7
-#define SCALE_RMS        1.0408 /* root mean square of 0.5 .. 1.5, evenly: sqrt(13 / 12) */
-#define IQ1_M_SCALES     48     /* four words whose upper four bits together are the scale */
-#define IQ1_M_SCALE_BITS 12
-
-/* Bytes from the start of a block (the blocks' layout: ggml-common.h of ggml, MIT). */
-static const struct {
-    uint16_t scale, minimum;
-} places[FORMAT_COUNT] = {
-    [FORMAT_Q8_0] = {0, NOWHERE},    [FORMAT_Q4_0] = {0, NOWHERE},   [FORMAT_Q4_1] = {0, 2},
-    [FORMAT_Q5_0] = {0, NOWHERE},    [FORMAT_Q5_1] = {0, 2},         [FORMAT_Q2_K] = {80, 82},
-    [FORMAT_Q3_K] = {108, NOWHERE},  [FORMAT_Q4_K] = {0, 2},         [FORMAT_Q5_K] = {0, 2},
-    [FORMAT_Q6_K] = {208, NOWHERE},  [FORMAT_IQ1_S] = {0, NOWHERE},  [FORMAT_IQ1_M] = {NOWHERE, NOWHERE},
-    [FORMAT_IQ2_XXS] = {0, NOWHERE}, [FORMAT_IQ2_XS] = {0, NOWHERE}, [FORMAT_IQ2_S] = {0, NOWHERE},
-    [FORMAT_IQ3_XXS] = {0, NOWHERE}, [FORMAT_IQ3_S] = {0, NOWHERE},  [FORMAT_IQ4_NL] = {0, NOWHERE},
-    [FORMAT_IQ4_XS] = {0, NOWHERE},
-};
+#define BLOCK_VALUES    256 /* the most that a block of any format holds */
+#define BLOCK_BYTES     256
+#define MEASURED_BLOCKS 512 /* gives the deviation to about 1% */
+#define MEASURE_SEED    7
+#define SCALE_RMS       1.0408 /* root mean square of 0.5 .. 1.5, evenly: sqrt(13 / 12) */
 
 static void set_scale(enum format format, uint8_t *block, double scale, double minimum)
 {
-    uint16_t f16 = float_to_f16((float)scale);
-    if (format == FORMAT_IQ1_M) {
-        for (unsigned i = 0; i < 4; i++) {
-            uint8_t *word = block + IQ1_M_SCALES + 2 * i;
-            unsigned codes = load_u16(word) & ((1u << IQ1_M_SCALE_BITS) - 1);
-            store_u16(word, (uint16_t)(codes | (f16 >> (4 * i) & 0xF) << IQ1_M_SCALE_BITS));
-        }
-        return;
-    }
-    store_u16(block + places[format].scale, f16);
-    if (places[format].minimum != NOWHERE)
-        store_u16(block + places[format].minimum, float_to_f16((float)minimum));
+    scales_put(format, block, float_to_f16((float)scale), float_to_f16((float)minimum));
 }
 
 struct moments {
@@ -76,7 +50,7 @@ struct block_scale block_scale_measure(enum format format)
     struct block_scale scale = {.deviation = 1};
     if (format_info(format)->float_activations)
         return scale;
-    if (places[format].minimum != NOWHERE && format != FORMAT_IQ1_M)
+    if (scales_have_minimum(format))
         scale.minimum_ratio = -measure(format, 1, 0).mean / measure(format, 0, 1).mean;
     scale.deviation = measure(format, 1, scale.minimum_ratio).deviation;
     return scale;
