@@ -263,7 +263,7 @@ FATHOM_API struct fathom_model_info fathom_model_info(const struct fathom_model 
 struct fathom_session;
 
 struct fathom_session_options { /* zeroed: what the model was planned for */
-    uint32_t n_context;         /* positions. Memory is taken as they are used */
+    uint32_t n_context;         /* positions. Memory is taken as they are used, 2 MiB a layer at a time */
     enum fathom_cache cache;
 };
 
@@ -295,7 +295,8 @@ FATHOM_API uint32_t fathom_session_room(const struct fathom_session *session);
 /* Keeps the first n tokens, or all where fewer are held; there are no logits until something is computed. */
 FATHOM_API void fathom_session_rewind(struct fathom_session *session, size_t n_tokens);
 /* From any thread or signal handler: while true, whatever this session computes fails with FATHOM_STOPPED,
- * within a layer of the chunk under way, which is not held then. Set it to false before going on. */
+ * within a layer of the chunk under way, which is not held then; in a step with others only where most of its
+ * rows are of cancelled sessions, else the chunk is finished and held. Set it to false before going on. */
 FATHOM_API void fathom_session_cancel(struct fathom_session *session, bool cancelled);
 /* [n_vocabulary] floats behind the last token held; valid until the next computation. NULL where there are
  * none: before the first, after a rewind that dropped tokens, and after a call that was stopped or failed

@@ -54,8 +54,8 @@ struct row {
  * the session in the step, never by anything else. */
 enum attention_form { ATTENTION_AUTO, ATTENTION_ABSORBED, ATTENTION_EXPANDED };
 
-/* Expanding costs 16.8 M multiply-adds a chunk and layer in R1's geometry and saves 98 K a row and position
- * pair: the break-even lies near 170 rows. */
+/* Expanding costs 16.8 M multiply-adds a position, chunk and layer in R1's geometry and saves 98 K a row of
+ * the chunk and position: the break-even lies near 170 rows. */
 #define ATTENTION_EXPAND_ROWS 170
 
 struct step {

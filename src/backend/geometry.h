@@ -41,7 +41,8 @@ struct geometry {
     float rope_theta;
     bool yarn; /* the following are meaningful */
     float yarn_factor;
-    float yarn_log_multiplier; /* 0.1 in V3 and R1; 0: no correction of the score scale */
+    float yarn_beta_fast, yarn_beta_slow; /* turns within the original context: more stays, less is slowed */
+    float yarn_log_multiplier;            /* 0.1 in V3 and R1; 0: no correction of the score scale */
     uint32_t yarn_original_context;
 };
 

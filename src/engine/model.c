@@ -111,7 +111,7 @@ static bool load(struct fathom_model *model, const struct fathom_progress *progr
     if (!settle(&model->settled, &settling, err) ||
         !resident_load(&model->weights, &model->catalog, &homes, NULL, err))
         return false;
-    if (!paged_init(&model->paged, &model->weights, !model->plan.exceeds_memory, err))
+    if (!paged_init(&model->paged, &model->weights, &model->file, !model->plan.exceeds_memory, err))
         return false;
     model->weighed = weigh(&model->weights);
     model->weighed.copied_bytes += model->settled.copied_bytes;

@@ -20,6 +20,10 @@
 #define LEAST_KEY_BYTES    (8 + 1 + 4 + 1)
 #define LEAST_TENSOR_BYTES (8 + 1 + 4 + 8 + 4 + 8)
 
+/* Beside the file's size: space for all is taken before the first is read. R1 has 1025 and some 50. */
+#define MOST_TENSORS (1u << 20)
+#define MOST_KEYS    (1u << 16)
+
 #define MAX_KEY_NAME_BYTES 65535     /* GGUF specification: 2^16 - 1 */
 #define MAX_ARRAY_DEPTH    4         /* no known file nests arrays at all; the specification allows it */
 #define MAX_ALIGNMENT      (1 << 20) /* far above any page; a larger one is damage */
@@ -74,6 +78,9 @@ static bool read_start(struct gguf_shard *shard, struct reader *r, uint64_t *n_k
     if (n_tensors > reader_left(r) / LEAST_TENSOR_BYTES || *n_keys > reader_left(r) / LEAST_KEY_BYTES)
         return fail(err, "claims %llu tensors and %llu keys, more than its %zu bytes can hold",
                     (unsigned long long)n_tensors, (unsigned long long)*n_keys, shard->map.n_bytes);
+    if (n_tensors > MOST_TENSORS || *n_keys > MOST_KEYS)
+        return fail(err, "claims %llu tensors and %llu keys, and no model has so many",
+                    (unsigned long long)n_tensors, (unsigned long long)*n_keys);
     shard->n_tensors = n_tensors;
     return true;
 }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 struct gate {
-    _Alignas(64) _Atomic uint32_t count; /* openings, modulo 2^32; on a cache line that only openers write */
+    _Alignas(64) _Atomic uint32_t count; /* openings, modulo 2^32; on a line that only sleepers share */
     _Atomic uint32_t n_sleepers;
 };
 

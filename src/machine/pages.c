@@ -3,11 +3,13 @@
  * nothing is remembered. */
 #include "machine/pages.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/mempolicy.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -131,6 +133,13 @@ bool pages_lock(const void *bytes, size_t n_bytes, struct error *err)
     if (n_bytes > 0 && mlock(bytes, n_bytes) != 0)
         return fail_errno(err, "cannot lock %zu MiB in memory", n_bytes >> 20);
     return true;
+}
+
+bool pages_are_told(const char *path)
+{
+    struct stat file;
+    return (stat(path, &file) == 0 && file.st_uid == geteuid()) ||
+           faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0;
 }
 
 bool pages_are_held(const void *bytes, size_t n_bytes)

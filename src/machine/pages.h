@@ -39,9 +39,10 @@ uint64_t pages_lock_limit(void); /* bytes that this process may lock in all; UIN
  * the system does not do this (before Linux 5.14). */
 bool pages_read(const void *bytes, size_t n_bytes);
 
-/* Whether memory holds all of a range of a mapped file now. The kernel tells only those who could write the
- * file; to others everything looks held. */
+/* Whether memory holds all of a range of a mapped file now. The kernel tells only those who own the file or
+ * could write it; to others everything looks held. */
 bool pages_are_held(const void *bytes, size_t n_bytes);
+bool pages_are_told(const char *path); /* whether this process is one of them */
 
 /* Advice about any range inside mapped memory; what the kernel does not take is lost without harm. */
 

@@ -4,12 +4,6 @@
 
 #include <math.h>
 
-/* Dimensions that turn more than FAST_TURNS times within the original context are left as they are, those
- * that turn less than SLOW_TURNS times are slowed by the whole factor: beta_fast and beta_slow of DeepSeek's
- * configurations. */
-#define FAST_TURNS 32.0
-#define SLOW_TURNS 1.0
-
 /* The dimension (a real number) that turns `turns` times within the original context. */
 static double dimension_of_turns(const struct geometry *g, double turns)
 {
@@ -21,8 +15,8 @@ void rope_frequencies(const struct geometry *g, float *frequencies)
 {
     double low = 0.0, high = 0.0;
     if (g->yarn) {
-        low = fmax(floor(dimension_of_turns(g, FAST_TURNS)), 0.0);
-        high = fmin(ceil(dimension_of_turns(g, SLOW_TURNS)), g->head_rotary - 1.0);
+        low = fmax(floor(dimension_of_turns(g, g->yarn_beta_fast)), 0.0);
+        high = fmin(ceil(dimension_of_turns(g, g->yarn_beta_slow)), g->head_rotary - 1.0);
     }
     for (uint32_t i = 0; i < g->head_rotary / 2; i++) {
         double frequency = pow(g->rope_theta, -2.0 * i / g->head_rotary);

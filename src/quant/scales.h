@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* scales.h - the floating-point numbers of blocks: whether they are numbers at all, and others in their place.
- * Any bits are a code, but a block whose scale or minimum is infinite or no number decodes to values that are,
- * and spoils every sum it enters: what damage to a file shows as, and never what an encoder wrote. */
+/* scales.h - the floating-point numbers of blocks: whether they are numbers at all, and others in their
+ * place. Any bits are a code, but a block whose scale or minimum is infinite or no number decodes to values
+ * that are, and spoils every sum it enters: what damage to a file shows as, never what an encoder wrote. */
 #ifndef FATHOM_QUANT_SCALES_H
 #define FATHOM_QUANT_SCALES_H
 

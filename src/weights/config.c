@@ -228,7 +228,11 @@ static bool read_rope(struct geometry *g, const struct gguf *file, struct error 
                     (int)(scaling.n_bytes < 32 ? scaling.n_bytes : 32), scaling.bytes);
     g->yarn = true;
     g->yarn_factor = NAN;
+    g->yarn_beta_fast = 32; /* DeepSeek-V2 and V3, config.json, whose files do not say so */
+    g->yarn_beta_slow = 1;
     return read_float(file, KEY("rope.scaling.factor"), 1, 1e6f, &g->yarn_factor, err) &&
+           read_float(file, KEY("rope.scaling.yarn_beta_fast"), 0.1f, 1e6f, &g->yarn_beta_fast, err) &&
+           read_float(file, KEY("rope.scaling.yarn_beta_slow"), 0.1f, 1e6f, &g->yarn_beta_slow, err) &&
            read_float(file, KEY("rope.scaling.yarn_log_multiplier"), 0, 10, &g->yarn_log_multiplier, err) &&
            read_number(file, KEY("rope.scaling.original_context_length"), 1, MAX_TOKENS,
                        &g->yarn_original_context, err);

@@ -55,7 +55,7 @@ static bool *known_of(const struct paged *paged, uint32_t layer, uint32_t id)
 static bool is_held(const struct paged *paged, uint32_t id)
 {
     bool *known = known_of(paged, paged->layer, id);
-    bool held = (known != NULL && *known) || lies_in_memory(paged, id);
+    bool held = (known != NULL && *known) || (paged->is_told && lies_in_memory(paged, id));
     if (known != NULL)
         *known = held;
     return held;
@@ -129,9 +129,19 @@ static bool failed(struct expert_source *source, struct error *err)
     return false;
 }
 
-bool paged_init(struct paged *paged, const struct resident *resident, bool stays, struct error *err)
+static bool is_told(const struct gguf *file)
 {
-    *paged = (struct paged){.source = {are_there, want, next, done, failed}, .resident = resident};
+    for (size_t i = 0; i < file->n_shards; i++)
+        if (!pages_are_told(file->shards[i].path))
+            return false;
+    return true;
+}
+
+bool paged_init(struct paged *paged, const struct resident *resident, const struct gguf *file, bool stays,
+                struct error *err)
+{
+    *paged = (struct paged){
+        .source = {are_there, want, next, done, failed}, .resident = resident, .is_told = is_told(file)};
     if (!stays)
         return true;
     paged->known = memory_allocate(resident->n_layers, GEOMETRY_MAX_EXPERTS * sizeof *paged->known,

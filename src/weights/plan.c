@@ -199,6 +199,12 @@ static uint64_t needed_bytes(const struct plan *plan, uint64_t n_context)
            plan->step_bytes + plan->words_bytes;
 }
 
+static uint32_t wanted_context(const struct planner *planner)
+{
+    uint32_t asked = planner->request->n_context, most = planner->geometry->n_context;
+    return asked > 0 ? asked : (uint32_t)min_size(most, PLAN_USUAL_CONTEXT);
+}
+
 static void choose_homes(struct planner *planner)
 {
     static const struct home mapped = {HOME_MAP, 0}, copied = {HOME_COPY, HOME_ALL_NODES},
@@ -219,8 +225,7 @@ static void choose_homes(struct planner *planner)
         return;
     case PLAN_LOAD_AUTO:
         give_homes(planner, copied);
-        if (n_nodes > 1 && needed_bytes(plan, min_size(planner->geometry->n_context, PLAN_USUAL_CONTEXT)) <=
-                               plan->budget_bytes) {
+        if (n_nodes > 1 && needed_bytes(plan, wanted_context(planner)) <= plan->budget_bytes) {
             say_why(plan,
                     "copied: mapped pages would lie on whichever of the %u memory nodes read them first",
                     n_nodes);
@@ -324,7 +329,7 @@ static bool set_context(struct planner *planner, struct error *err)
     plan->most_context = (uint32_t)min_size(fits, most);
     plan->n_context = asked;
     if (asked == 0) {
-        uint32_t usual = (uint32_t)min_size(most, PLAN_USUAL_CONTEXT);
+        uint32_t usual = wanted_context(planner);
         uint64_t room = fits_well >= LEAST_CONTEXT ? fits_well : fits;
         plan->n_context = room >= usual ? usual : largest_power(room);
     }

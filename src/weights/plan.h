@@ -15,7 +15,7 @@
 
 /* ---- what is asked ---- */
 
-#define PLAN_MOST_NODES 64   /* more are taken for one */
+#define PLAN_MOST_NODES 64   /* more are left out */
 #define PLAN_MOST_CHUNK 4096 /* rows: longer chunks save nothing and take memory in proportion */
 
 /* Rows in a product for which rates are measured, and between which they are interpolated. */

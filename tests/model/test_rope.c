@@ -7,13 +7,15 @@
 #include "model/rope.h"
 
 #define MAX_PAIRS 512
-#define MAX_CASES 8
+#define MAX_CASES 9
 
 static const struct geometry deepseek_r1 = {.head_plain = 128,
                                             .head_rotary = 64,
                                             .rope_theta = 10000.0f,
                                             .yarn = true,
                                             .yarn_factor = 40.0f,
+                                            .yarn_beta_fast = 32.0f,
+                                            .yarn_beta_slow = 1.0f,
                                             .yarn_log_multiplier = 0.1f,
                                             .yarn_original_context = 4096};
 
@@ -70,10 +72,12 @@ static void yarn_blends_between_its_bounds(void **state)
     (void)state;
     static const struct {
         uint32_t rotary, context;
-        float theta, factor;
-    } cases[MAX_CASES] = {{64, 4096, 10000, 40},     {64, 64, 10000, 40},   {64, 4096, 50000, 32},
-                          {32, 4096, 10000, 40},     {128, 32768, 1e6f, 4}, {8, 300, 10000, 1000},
-                          {64, 163840, 10000, 2.5f}, {2, 4096, 10000, 40}};
+        float theta, factor, fast, slow;
+    } cases[MAX_CASES] = {{64, 4096, 10000, 40, 32, 1}, {64, 64, 10000, 40, 32, 1},
+                          {64, 4096, 50000, 32, 32, 1}, {64, 4096, 50000, 32, 1, 1}, /* Kimi-K2 */
+                          {32, 4096, 10000, 40, 16, 2}, {128, 32768, 1e6f, 4, 32, 1},
+                          {8, 300, 10000, 1000, 32, 1}, {64, 163840, 10000, 2.5f, 32, 1},
+                          {2, 4096, 10000, 40, 32, 1}};
     for (size_t c = 0; c < MAX_CASES; c++) {
         struct geometry g = deepseek_r1;
         float got[MAX_PAIRS];
@@ -81,11 +85,13 @@ static void yarn_blends_between_its_bounds(void **state)
         g.yarn_original_context = cases[c].context;
         g.rope_theta = cases[c].theta;
         g.yarn_factor = cases[c].factor;
+        g.yarn_beta_fast = cases[c].fast;
+        g.yarn_beta_slow = cases[c].slow;
         rope_frequencies(&g, got);
 
         /* whole dimensions, widened outwards; clipped to 0 and to the number of values */
-        double low = fmax(floor(pair_that_turns(&g, 32)), 0);
-        double high = fmin(ceil(pair_that_turns(&g, 1)), (double)g.head_rotary - 1);
+        double low = fmax(floor(pair_that_turns(&g, (double)cases[c].fast)), 0);
+        double high = fmin(ceil(pair_that_turns(&g, (double)cases[c].slow)), (double)g.head_rotary - 1);
         for (uint32_t i = 0; i < g.head_rotary / 2; i++) {
             double slow = plain_frequency(&g, i) / (double)g.yarn_factor, want;
             if ((double)i <= low)

@@ -116,7 +116,7 @@ static void mapped_experts_give_the_same_bits(void **state)
     const size_t n_bytes = (size_t)N_TOKENS * opened.geometry->n_vocabulary * sizeof(float);
     float *want = station_logits(&station.forward, tokens, N_TOKENS, ATTENTION_ABSORBED, 9);
     for (int stays = 0; stays < 2; stays++) {
-        opened_must(paged_init(&paged, &station.weights, stays, &err), &err);
+        opened_must(paged_init(&paged, &station.weights, &opened.file, stays, &err), &err);
         station.forward.source = &paged.source;
         for (int again = 0; again < 2; again++) {
             float *got = station_logits(&station.forward, tokens, N_TOKENS, ATTENTION_ABSORBED, 9);

@@ -16,6 +16,7 @@ struct model {
     uint32_t gating; /* 1 softmax, 2 sigmoid */
     bool bias;
     float scale;
+    float beta_fast;                            /* 0: not written */
     enum format format;                         /* of matrices */
     const char *left_out;                       /* a key or tensor that is not written; NULL: none */
     const char *spoiled;                        /* a tensor that gets one row more */
@@ -155,6 +156,8 @@ static inline void model_keys(struct image *image, const struct model *m)
     model_float(image, m, "rope.scaling.factor", 40);
     model_number(image, m, "rope.scaling.original_context_length", 4096);
     model_float(image, m, "rope.scaling.yarn_log_multiplier", 0.1f);
+    if (m->beta_fast > 0)
+        model_float(image, m, "rope.scaling.yarn_beta_fast", m->beta_fast);
     model_number(image, m, "expert_count", m->experts);
     model_number(image, m, "expert_used_count", m->used);
     model_number(image, m, "expert_shared_count", m->shared);

@@ -55,6 +55,7 @@ static void check_r1(const struct geometry *g)
     assert_true(g->rope_theta == 10000);
     assert_true(g->yarn);
     assert_true(g->yarn_factor == 40);
+    assert_true(g->yarn_beta_fast == 32 && g->yarn_beta_slow == 1);
     assert_true(g->yarn_log_multiplier == 0.1f);
     assert_int_equal(g->yarn_original_context, 4096);
 }
@@ -126,6 +127,8 @@ static void absent_keys_have_defaults(void **state)
     model.left_out = "deepseek2.leading_dense_block_count";
     assert_int_equal(geometry_of(&model).n_dense_layers, 0);
     model.left_out = NULL;
+    model.beta_fast = 2; /* which is absent otherwise */
+    assert_true(geometry_of(&model).yarn_beta_fast == 2 && geometry_of(&model).yarn_beta_slow == 1);
     model.scale = 0;
     assert_true(geometry_of(&model).expert_scale == 1);
 }

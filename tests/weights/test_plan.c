@@ -133,7 +133,19 @@ static void two_nodes_get_a_copy_if_it_fits(void **state)
     assert_true(plan.needed_bytes > plan.all.n_bytes);
     assert_false(plan.exceeds_memory);
     assert_mentions(plan.why, "2 memory nodes");
+    uint64_t enough = plan.needed_bytes + 17 * GIB; /* with the reserve */
     plan_release(&plan);
+
+    /* By the context that is asked for. */
+    machine.available_bytes = enough;
+    plan = made(&request);
+    assert_int_equal(plan.homes[5].kind, HOME_COPY);
+    plan_release(&plan);
+    request.n_context = 163840;
+    plan = made(&request);
+    assert_int_equal(plan.homes[5].kind, HOME_MAP);
+    plan_release(&plan);
+    request.n_context = 0;
 
     machine.available_bytes = 200 * GIB;
     plan = made(&request);

@@ -42,6 +42,8 @@ static const struct {
                     .rope_theta = 10000,
                     .yarn = true,
                     .yarn_factor = 40,
+                    .yarn_beta_fast = 32,
+                    .yarn_beta_slow = 1,
                     .yarn_log_multiplier = 0.1f,
                     .yarn_original_context = 4096}},
     /* config.json of deepseek-ai/DeepSeek-V2-Lite */
@@ -69,6 +71,8 @@ static const struct {
                          .rope_theta = 10000,
                          .yarn = true,
                          .yarn_factor = 40,
+                         .yarn_beta_fast = 32,
+                         .yarn_beta_slow = 1,
                          .yarn_log_multiplier = 0.0707f,
                          .yarn_original_context = 4096}},
     /* R1's kind at the least size whose rows are whole blocks of 256 */
@@ -98,6 +102,8 @@ static const struct {
                       .rope_theta = 10000,
                       .yarn = true,
                       .yarn_factor = 4,
+                      .yarn_beta_fast = 32,
+                      .yarn_beta_slow = 1,
                       .yarn_log_multiplier = 0.1f,
                       .yarn_original_context = 1024}},
 };
