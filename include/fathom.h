@@ -68,9 +68,10 @@ struct fathom_tokens {
 FATHOM_API void fathom_tokens_release(struct fathom_tokens *tokens);
 
 enum {
-    FATHOM_PARSE_SPECIAL =
-        1, /* spellings of control tokens in the text become those tokens; otherwise they are plain text */
-    FATHOM_ADD_BEGIN = 2 /* start with the begin-of-sentence token where the vocabulary asks for one */
+    /* Spellings of control tokens in the text become those tokens; otherwise they are plain text. */
+    FATHOM_PARSE_SPECIAL = 1,
+    /* Start with the begin-of-sentence token where the vocabulary asks for one. */
+    FATHOM_ADD_BEGIN = 2
 };
 
 /* Replaces *tokens by the ids of the text. */
@@ -118,8 +119,8 @@ enum fathom_ending {
 struct fathom_chat {
     const struct fathom_message *messages; /* [n_messages] oldest first */
     size_t n_messages;
-    const struct fathom_tool
-        *tools; /* [n_tools] the model may call; without any the prompt is the template's */
+    /* [n_tools] that the model may call; without any the prompt is the template's */
+    const struct fathom_tool *tools;
     size_t n_tools;
     enum fathom_think think;
     enum fathom_ending ending;
@@ -220,8 +221,8 @@ struct fathom_model_options { /* zeroed: all defaults */
     uint32_t n_threads;       /* 0: one a physical core, within the CPU quota */
     const char *isa; /* "generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "amx"; NULL: the best */
     bool exact;      /* float activations on decoded weights, float32 cache: slow, for comparison */
-    enum fathom_attention
-        attention;         /* AUTO: by the number of the session's own rows in a step; exact: absorbed */
+    /* AUTO: by the number of the session's own rows in a step; exact: absorbed. */
+    enum fathom_attention attention;
     uint32_t chunk_tokens; /* rows of one step, 4096 at most; 0: chosen, 512 to 2048 */
     /* What memory is planned for, before anything is loaded: what cannot fit is refused. */
     uint32_t n_context;       /* of a session; 0: the largest power of two that fits, 32768 at most */

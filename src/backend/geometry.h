@@ -46,9 +46,9 @@ struct geometry {
     uint32_t yarn_original_context;
 };
 
-#define GEOMETRY_MAX_EXPERTS_USED \
-    64 /* bounds of small arrays on stacks; the released models use 8 of 256, Kimi-K2 8 of 384 */
-#define GEOMETRY_MAX_EXPERTS 1024
+/* Bounds of small arrays on stacks; the released models use 8 of 256, Kimi-K2 8 of 384. */
+#define GEOMETRY_MAX_EXPERTS_USED 64
+#define GEOMETRY_MAX_EXPERTS      1024
 
 /* Values a token and layer that the cache keeps: the latent and the shared rotary key. */
 static inline uint32_t geometry_cache_values(const struct geometry *g)

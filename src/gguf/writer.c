@@ -45,12 +45,6 @@ void gguf_write_u32(struct gguf_writer *writer, const char *name, uint32_t value
     put_u32(&writer->keys, value);
 }
 
-void gguf_write_u64(struct gguf_writer *writer, const char *name, uint64_t value)
-{
-    begin_key(writer, name, strlen(name), GGUF_U64);
-    put_u64(&writer->keys, value);
-}
-
 void gguf_write_float(struct gguf_writer *writer, const char *name, float value)
 {
     begin_key(writer, name, strlen(name), GGUF_F32);

@@ -29,7 +29,6 @@ bool gguf_writer_open(struct gguf_writer *writer, const char *path, struct error
 
 /* Keys. A failed allocation is reported by gguf_writer_start(); writing one twice is the caller's mistake. */
 void gguf_write_u32(struct gguf_writer *writer, const char *name, uint32_t value);
-void gguf_write_u64(struct gguf_writer *writer, const char *name, uint64_t value);
 void gguf_write_float(struct gguf_writer *writer, const char *name, float value);
 void gguf_write_bool(struct gguf_writer *writer, const char *name, bool value);
 void gguf_write_text(struct gguf_writer *writer, const char *name, const char *text);

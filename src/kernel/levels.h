@@ -2,10 +2,11 @@
 /* levels.h - what each instruction set's folder gives to isa.c: one call that overwrites the entries it
  * does better.
  *
- * A fill function may be called only where its level is available; the table is already filled by those
- * below that are. One that leaves it so puts their name back. Each overwrites all of what a level that some
- * machines lack gives, which is avxvnni: the bits of a level are the same on every machine. The table's
- * products are functions of one format each, which the lists of formats here write out. */
+ * A fill function may be called only where its level is available; the levels below that are have filled the
+ * table already. One that changes nothing sets kernels->isa back to the level below. Some machines with
+ * AVX-512 lack AVX-VNNI, so avx512_fill() overwrites all that avxvnni_fill() gives: a level's bits are the
+ * same everywhere. The table's products are functions of one format each, which the lists of formats here
+ * write out. */
 #ifndef FATHOM_KERNEL_LEVELS_H
 #define FATHOM_KERNEL_LEVELS_H
 

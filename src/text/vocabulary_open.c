@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vocabulary_open.c - a vocabulary from the keys of a GGUF file: the only place that knows how they are
+/* vocabulary_open.c - a vocabulary from the keys of a GGUF file: the only reader that knows how they are
  * called. What the values mean is checked where the vocabulary is built. */
 #include "base/memory.h"
 #include "gguf/gguf.h"

@@ -236,7 +236,7 @@ static void mark(struct catalog *catalog, const struct gguf *file, const struct 
                  enum role role, uint32_t layer)
 {
     if (tensor != NULL)
-        catalog->places[tensor - file->tensors] = (struct place){USE_ROLE, role, layer};
+        catalog->uses[tensor - file->tensors] = (struct tensor_use){USE_ROLE, role, layer};
 }
 
 static bool read_roles(struct catalog *catalog, const struct gguf *file, struct error *err)
@@ -265,8 +265,8 @@ static void mark_ahead(struct catalog *catalog, const struct gguf *file)
     for (size_t i = 0; i < file->n_tensors; i++) {
         unsigned block;
         if (sscanf(file->tensors[i].name, "blk.%5u.", &block) == 1 && block >= catalog->geometry.n_layers &&
-            catalog->places[i].use == USE_NONE)
-            catalog->places[i].use = USE_AHEAD;
+            catalog->uses[i].use == USE_NONE)
+            catalog->uses[i].use = USE_MTP;
     }
 }
 
@@ -279,8 +279,8 @@ bool catalog_read(struct catalog *catalog, const struct gguf *file, struct error
     if (file->n_tensors == 0)
         return fail(err, "%s: holds a vocabulary and no weights", gguf_path(file));
     catalog->layers = memory_allocate(catalog->geometry.n_layers, sizeof *catalog->layers, "a catalog", err);
-    catalog->places = memory_allocate(file->n_tensors, sizeof *catalog->places, "a catalog", err);
-    if (catalog->layers == NULL || catalog->places == NULL || !read_roles(catalog, file, err))
+    catalog->uses = memory_allocate(file->n_tensors, sizeof *catalog->uses, "a catalog", err);
+    if (catalog->layers == NULL || catalog->uses == NULL || !read_roles(catalog, file, err))
         goto failed;
     mark_ahead(catalog, file);
     return true;
@@ -304,6 +304,6 @@ bool catalog_experts_take_int8(const struct catalog *catalog)
 void catalog_release(struct catalog *catalog)
 {
     memory_free(catalog->layers);
-    memory_free(catalog->places);
+    memory_free(catalog->uses);
     *catalog = (struct catalog){0};
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* catalog.h - tensor names to roles: the only place that knows GGUF's spellings.
+/* catalog.h - tensor names to roles: the only reader that knows how tensors are spelled.
  *
  * catalog_read() gives each role of each layer its tensor, with shape and
  * format checked against the geometry; what is missing or misshapen is one
@@ -46,9 +46,9 @@ enum role {
 #define ROLE_FIRST_OF_LAYER ROLE_ATTENTION_NORM
 
 /* What a tensor is for. */
-enum use { USE_NONE, USE_ROLE, USE_AHEAD /* of an MTP layer, which nothing runs yet */ };
+enum use { USE_NONE, USE_ROLE, USE_MTP /* of an MTP layer, which nothing runs yet */ };
 
-struct place {
+struct tensor_use {
     enum use use;
     enum role role; /* these two where use is USE_ROLE */
     uint32_t layer; /* 0 for a role of the model */
@@ -58,7 +58,7 @@ struct catalog {
     struct geometry geometry;
     const struct gguf_tensor *model[ROLE_FIRST_OF_LAYER]; /* NULL: absent, which the role allows */
     const struct gguf_tensor *(*layers)[ROLE_COUNT];      /* [n_layers][role] owned; NULL likewise */
-    struct place *places;                                 /* [file->n_tensors] owned: the way back */
+    struct tensor_use *uses;                              /* [file->n_tensors] owned: the way back */
 };
 
 /* The catalog points into `file`, which must outlive it. Norms, biases and routers are F32, always. A layer

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config.c - reading the geometry.
+/* config.c - reading the geometry: the only reader that knows how its keys are called.
  *
  * Whole numbers stand in one table of key, field and range; what does not fit a row of it (layouts, gating,
  * groups, YaRN) has a function of its own. Upper bounds are several times the largest released model and
@@ -107,11 +107,11 @@ static bool read_numbers(struct geometry *g, const struct gguf *file, struct err
 /* block_count includes the MTP layers, which stand behind the others. */
 static bool read_layers(struct geometry *g, const struct gguf *file, struct error *err)
 {
-    uint32_t n_blocks, n_ahead;
+    uint32_t n_blocks, n_mtp;
     if (!read_number(file, KEY("block_count"), 1, MAX_LAYERS, &n_blocks, err) ||
-        !read_optional(file, KEY("nextn_predict_layers"), n_blocks - 1, 0, &n_ahead, err))
+        !read_optional(file, KEY("nextn_predict_layers"), n_blocks - 1, 0, &n_mtp, err))
         return false;
-    g->n_layers = n_blocks - n_ahead;
+    g->n_layers = n_blocks - n_mtp;
     return read_optional(file, KEY("leading_dense_block_count"), g->n_layers, 0, &g->n_dense_layers, err);
 }
 

@@ -10,7 +10,7 @@ static const char *const part_names[PART_COUNT] = {
     [PART_ROUTER] = "routers, norms",
     [PART_EMBEDDING] = "embedding",
     [PART_HEAD] = "head",
-    [PART_AHEAD] = "MTP, not used",
+    [PART_MTP] = "MTP, not used",
     [PART_UNUSED] = "not used",
 };
 
@@ -47,10 +47,10 @@ enum part part_of_role(enum role role)
 
 enum part part_of(const struct catalog *catalog, size_t tensor)
 {
-    const struct place *place = &catalog->places[tensor];
-    if (place->use == USE_ROLE)
-        return part_of_role(place->role);
-    return place->use == USE_AHEAD ? PART_AHEAD : PART_UNUSED;
+    const struct tensor_use *use = &catalog->uses[tensor];
+    if (use->use == USE_ROLE)
+        return part_of_role(use->role);
+    return use->use == USE_MTP ? PART_MTP : PART_UNUSED;
 }
 
 uint64_t part_token_bytes(const struct catalog *catalog, const struct gguf_tensor *tensor, enum part part)
@@ -62,7 +62,7 @@ uint64_t part_token_bytes(const struct catalog *catalog, const struct gguf_tenso
     case PART_EMBEDDING: /* a row, and all of it where it is the head as well */
         return catalog->model[ROLE_OUTPUT] != NULL ? format_row_bytes(tensor->format, tensor->dimensions[0])
                                                    : tensor->n_bytes;
-    case PART_AHEAD:
+    case PART_MTP:
     case PART_UNUSED:
         return 0;
     default:

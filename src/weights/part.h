@@ -13,7 +13,7 @@ enum part {
     PART_ROUTER, /* and all norms */
     PART_EMBEDDING,
     PART_HEAD,
-    PART_AHEAD, /* MTP layers */
+    PART_MTP, /* MTP layers */
     PART_UNUSED,
     PART_COUNT
 };

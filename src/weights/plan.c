@@ -132,7 +132,7 @@ static void give_homes(struct planner *planner, struct home otherwise)
     for (size_t i = 0; i < planner->file->n_tensors; i++) {
         const struct gguf_tensor *tensor = &planner->file->tensors[i];
         enum part part = part_of(planner->request->catalog, i);
-        if (part == PART_AHEAD || part == PART_UNUSED)
+        if (part == PART_MTP || part == PART_UNUSED)
             continue;
         size_t rule = rules != NULL ? plan_rules_find(rules, tensor->name) : 0;
         plan->homes[i] = rules != NULL && rule < rules->n_items ? rules->items[rule].home : otherwise;
@@ -156,7 +156,7 @@ static bool check_rule(const struct planner *planner, size_t rule, struct error 
     for (size_t i = 0; i < planner->file->n_tensors; i++) {
         const char *name = planner->file->tensors[i].name;
         enum part part = part_of(planner->request->catalog, i);
-        if (part == PART_AHEAD || part == PART_UNUSED)
+        if (part == PART_MTP || part == PART_UNUSED)
             continue;
         if (plan_rules_find(rules, name) == rule)
             return check_home(planner, mine->home, err);

@@ -209,7 +209,7 @@ static double values_of(const struct gguf_tensor *tensor)
 static bool is_expansion(const struct forecaster *forecaster, size_t tensor, const struct chunk *chunk)
 {
     const struct catalog *catalog = forecaster->request->catalog;
-    enum role role = catalog->places[tensor].role;
+    enum role role = catalog->uses[tensor].role;
     return is_expanded(chunk) && part_of(catalog, tensor) == PART_ATTENTION &&
            (role == ROLE_KEY_UP || role == ROLE_VALUE_UP || role == ROLE_KEY_VALUE_UP);
 }
@@ -234,7 +234,7 @@ static double chunk_reads(const struct forecaster *forecaster, size_t tensor, co
     case PART_EMBEDDING: /* the head as well where there is no other */
         *n_rows = 1;
         return chunk->last && catalog->model[ROLE_OUTPUT] == NULL ? n_bytes : 0;
-    case PART_AHEAD:
+    case PART_MTP:
     case PART_UNUSED:
         return 0;
     default:

@@ -30,7 +30,7 @@ struct stretch {
 static bool is_wanted(const struct catalog *catalog, const struct plan *plan, size_t tensor, bool routed)
 {
     enum part part = part_of(catalog, tensor);
-    return plan->homes[tensor].kind == HOME_MAP && part != PART_AHEAD && part != PART_UNUSED &&
+    return plan->homes[tensor].kind == HOME_MAP && part != PART_MTP && part != PART_UNUSED &&
            (part == PART_ROUTED) == routed;
 }
 

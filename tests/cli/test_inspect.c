@@ -219,8 +219,8 @@ static void unused_and_ahead_are_told_apart(void **state)
     struct buffer page = {0};
     opens(&inspection, "tests/corpus/gguf/model-old.gguf");
     assert_int_equal(inspection.parts[PART_UNUSED].n_tensors, 1);
-    assert_int_equal(inspection.parts[PART_AHEAD].n_tensors, 1);
-    assert_int_equal(inspection.parts[PART_AHEAD].token_bytes, 0);
+    assert_int_equal(inspection.parts[PART_MTP].n_tensors, 1);
+    assert_int_equal(inspection.parts[PART_MTP].token_bytes, 0);
     /* there is no head of its own: the embedding is read whole */
     assert_int_equal(inspection.parts[PART_HEAD].n_tensors, 0);
     assert_int_equal(inspection.parts[PART_EMBEDDING].token_bytes, inspection.parts[PART_EMBEDDING].n_bytes);

@@ -57,7 +57,7 @@ static void token_bytes(const char *name, uint64_t bytes[PART_COUNT], uint64_t *
     for (size_t i = 0; i < file.n_tensors; i++) {
         enum part part = part_of(&catalog, i);
         bytes[part] += part_token_bytes(&catalog, &file.tensors[i], part);
-        *weight_bytes += part < PART_AHEAD ? file.tensors[i].n_bytes : 0;
+        *weight_bytes += part < PART_MTP ? file.tensors[i].n_bytes : 0;
     }
     *geometry = catalog.geometry;
     catalog_release(&catalog);

@@ -74,8 +74,7 @@ static void others(void **state)
     json_write_number(&out, 1234567.0, 9);
     json_write_number(&out, (double)INFINITY, 6);
     json_write_number(&out, (double)NAN, 6);
-    json_write_count(&out, UINT64_MAX);
-    assert_string_equal(buffer_text(&out), "\"a\"null 0.1 1234567nullnull18446744073709551615");
+    assert_string_equal(buffer_text(&out), "\"a\"null 0.1 1234567nullnull");
     buffer_release(&out);
 }
 

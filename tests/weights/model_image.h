@@ -11,7 +11,7 @@ enum layout { LAYOUT_OLD, LAYOUT_NEW };
 /* The words of config.json. */
 struct model {
     enum layout layout;
-    uint32_t n_layers, n_dense, n_ahead, hidden, heads, query_rank, latent, plain, rotary, value;
+    uint32_t n_layers, n_dense, n_mtp, hidden, heads, query_rank, latent, plain, rotary, value;
     uint32_t dense_ff, experts, used, expert_ff, shared, groups, groups_used, vocabulary;
     uint32_t gating; /* 1 softmax, 2 sigmoid */
     bool bias;
@@ -128,9 +128,9 @@ static inline void model_keys(struct image *image, const struct model *m)
 {
     if (model_has(m, "general.architecture"))
         image_text(image, "general.architecture", "deepseek2");
-    model_number(image, m, "block_count", m->n_layers + m->n_ahead);
-    if (m->n_ahead > 0)
-        model_number(image, m, "nextn_predict_layers", m->n_ahead);
+    model_number(image, m, "block_count", m->n_layers + m->n_mtp);
+    if (m->n_mtp > 0)
+        model_number(image, m, "nextn_predict_layers", m->n_mtp);
     model_number(image, m, "leading_dense_block_count", m->n_dense);
     model_number(image, m, "embedding_length", m->hidden);
     model_number(image, m, "vocab_size", m->vocabulary);

@@ -52,8 +52,8 @@ static void check_released(struct model model)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < file.n_tensors; i++) {
         char name[GGUF_NAME_BYTES];
-        assert_int_equal(catalog.places[i].use, USE_ROLE);
-        role_tensor_name(catalog.places[i].role, catalog.places[i].layer, name, sizeof name);
+        assert_int_equal(catalog.uses[i].use, USE_ROLE);
+        role_tensor_name(catalog.uses[i].role, catalog.uses[i].layer, name, sizeof name);
         assert_string_equal(name, file.tensors[i].name);
     }
     assert_non_null(catalog.model[ROLE_OUTPUT]);
@@ -210,14 +210,14 @@ static void one_float_among_experts_is_seen(void **state)
 
 static enum use use_of(const struct opened *opened, const char *name)
 {
-    return opened->catalog.places[gguf_find_tensor(&opened->file, name) - opened->file.tensors].use;
+    return opened->catalog.uses[gguf_find_tensor(&opened->file, name) - opened->file.tensors].use;
 }
 
 static void other_tensors_are_left_aside(void **state)
 {
     (void)state;
     struct model model = model_small(LAYOUT_NEW);
-    model.n_ahead = 1;
+    model.n_mtp = 1;
     struct image image = model_image(&model);
     image_append(&image, "blk.3.nextn.eh_proj.weight", FORMAT_F32, 96, 96, 1);
     image_append(&image, "blk.3.attn_norm.weight", FORMAT_F32, 96, 1, 1);
@@ -229,8 +229,8 @@ static void other_tensors_are_left_aside(void **state)
     if (!opens(&opened, image, &err))
         fail_msg("%s", err.text);
     assert_int_equal(opened.catalog.geometry.n_layers, 3);
-    assert_int_equal(use_of(&opened, "blk.3.nextn.eh_proj.weight"), USE_AHEAD);
-    assert_int_equal(use_of(&opened, "blk.3.attn_norm.weight"), USE_AHEAD);
+    assert_int_equal(use_of(&opened, "blk.3.nextn.eh_proj.weight"), USE_MTP);
+    assert_int_equal(use_of(&opened, "blk.3.attn_norm.weight"), USE_MTP);
     assert_int_equal(use_of(&opened, "blk.2.surprise.weight"), USE_NONE);
     assert_int_equal(use_of(&opened, "rope_freqs.weight"), USE_NONE);
     assert_int_equal(use_of(&opened, "blk.0.attn_kv_b.weight"),

@@ -137,7 +137,7 @@ static void special_shapes_are_read(void **state)
 {
     (void)state;
     struct model model = model_r1(LAYOUT_NEW);
-    model.n_ahead = 1; /* MTP layers do not count */
+    model.n_mtp = 1; /* MTP layers do not count */
     assert_int_equal(geometry_of(&model).n_layers, 2);
     model.left_out = "deepseek2.expert_count"; /* no experts: every layer is dense */
     struct geometry g = geometry_of(&model);

@@ -3,9 +3,10 @@
  *
  * Every buffer has room for max_rows rows and is taken once, at creation:
  * nothing allocates during a step. What no step has filled yet costs no
- * memory, since large blocks are real only where they are touched. Row-wise results are computed whole by one
- * member of the team, from their own operands, so no result depends on the
- * number of threads or on the other rows of the step. */
+ * memory, since large blocks are real only where they are touched. Row-wise
+ * results are computed whole by one member of the team, from their own
+ * operands, so no result depends on the number of threads or on the other rows
+ * of the step. */
 #ifndef FATHOM_BACKEND_CPU_STATE_H
 #define FATHOM_BACKEND_CPU_STATE_H
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* model.c - the presets, and a model's keys and tensors as converters write them. */
+/* model.c - the presets, and a model's keys and tensors as converters write them: spelled anew, so that a
+ * reader's slip does not read what it wrote. */
 #include "cli/forge/model.h"
 
 #include <stdio.h>

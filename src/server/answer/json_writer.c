@@ -2,7 +2,6 @@
 /* json_writer.c - strings and numbers of JSON (RFC 8259). */
 #include "server/answer/json_writer.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -69,9 +68,4 @@ void json_write_number(struct buffer *out, double number, int n_digits)
         buffer_append_format(out, "%.*g", n_digits, number);
     else
         buffer_append_text(out, "null");
-}
-
-void json_write_count(struct buffer *out, uint64_t count)
-{
-    buffer_append_format(out, "%" PRIu64, count);
 }

@@ -18,6 +18,5 @@ void json_write_text(struct buffer *out, const char *text, size_t n_bytes);
 void json_write_string(struct buffer *out, const char *text); /* terminated; NULL: null */
 /* What no JSON number can be becomes null. (Fathom's programs leave the locale's decimal point alone.) */
 void json_write_number(struct buffer *out, double number, int n_digits);
-void json_write_count(struct buffer *out, uint64_t count);
 
 #endif
