@@ -79,7 +79,7 @@ const char *isa_name(enum isa isa); /* "generic", "avx2", "avxvnni", "avx512", "
 bool isa_by_name(const char *name, enum isa *isa);
 bool isa_available(enum isa isa); /* compiled in, and this processor and system have it */
 enum isa isa_best(void);          /* the highest that is available, and used */
-/* The level that kernels_fill(highest) ends at: one that fails its own test leaves the table to that below. */
+/* The level that kernels_fill(highest) ends at: one that fails its own test leaves it to that below. */
 enum isa isa_used(enum isa highest);
 /* Fills the table with everything up to `highest` that is available: a machine may lack avxvnni and have what
  * is above it. That `highest` is not available is an error that names what is missing. */

@@ -5,7 +5,8 @@
 
 /* Tokens from which on a panel pays, by bench/kernel --rows 64 --columns 2048 on one core, of Zen 3 for AVX2
  * and of an Intel Xeon of 2023 for AVX-VNNI: dot products unpack a row again for each of up to three tokens,
- * which costs most where rows are looked up. (On AVX2, Q8_0 with 3 tokens and Q4_0 with 4 lose a seventh.) */
+ * which costs most where rows are looked up. (On AVX2 two tokens gain, too, but for Q8_0, and lose in Q4_K
+ * and Q6_K where rows come from memory.) */
 #define PANEL_TOKENS           3
 #define LOOKED_UP_PANEL_TOKENS 2
 

@@ -4,30 +4,17 @@
  * Sums of 16 bits are exact because they hold the products of few columns, by the magnitude of a value
  * (code less offset): 16 columns up to 16 (16 x 16 x 127 < 2^15), 8 up to 32, 4 up to 64. They begin with
  * -offset times the activations and may wrap around on the way; the only operation that saturates instead,
- * VPMADDUBSW, gets codes up to 127: at most 2 x 127 x 127. A group's scale is multiplied in integers,
- * as in dot.h.
+ * VPMADDUBSW, gets codes up to 127: at most 2 x 127 x 127. A group's scale is multiplied in integers, as in
+ * dot.h.
  *
- * Codes with signs (Q8_0, IQ4) fill a byte, and are of 16 bits here, as the values beside them: VPMADDWD sums
- * their products in pairs to 32 bits. Turning values' signs for VPMADDUBSW takes as many instructions and two
- * registers more, which are not there. */
+ * Codes with signs (Q8_0, IQ4) fill a byte, and are of 16 bits here, as the values beside them: VPMADDWD
+ * sums their products in pairs to 32 bits. Of 32 columns the even ones come first in pairs, columns 0 and 2,
+ * 4 and 6 ..., then the odd ones; panels and tokens both have them in this order. Turning values' signs for
+ * VPMADDUBSW takes as many instructions and two registers more, which are not there. */
+#include "kernel/avx2/panel.h"
 #include "kernel/avx2/kept.h"
-#include "kernel/avx2/panel_put.h"
 
 #define PANEL_TOKENS 4 /* that share a panel's loads */
-
-/* ---- codes of 16 bits ---- */
-
-/* Of 32 columns the even ones in pairs, columns 0 and 2, 4 and 6 ..., then the odd ones: panels and tokens
- * both have them in this order. */
-INLINE __m256i even_bytes(__m256i bytes)
-{
-    return _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8);
-}
-
-INLINE __m256i odd_bytes(__m256i bytes)
-{
-    return _mm256_srai_epi16(bytes, 8);
-}
 
 /* ---- multiplying ---- */
 
@@ -249,97 +236,8 @@ static void prepare(const struct family *f, const int16_t *sums, size_t n_blocks
     }
 }
 
-/* ---- filling ---- */
-
-/* Sixteen groups' scales: even ones, then odd ones, in each row. */
-INLINE void put_scales(const struct weights rows[LANES], struct panel *panel, size_t group, size_t row)
+void avx2_panel_product(const struct panel_format *format, fill_fn *fill, const struct product *p)
 {
-    UNROLL
-    for (size_t half = 0; half < 2; half++) {
-        __m256i v[LANES];
-        UNROLL
-        for (size_t r = 0; r < LANES; r++)
-            v[r] = half == 0 ? _mm256_unpacklo_epi16(rows[r].scales, rows[r].scales)
-                             : _mm256_unpackhi_epi16(rows[r].scales, rows[r].scales);
-        transpose(v);
-        UNROLL
-        for (size_t i = 0; i < 4; i++) {
-            store(panel->scales[group + 8 * half + 2 * i][row], v[i]);
-            store(panel->scales[group + 8 * half + 2 * i + 1][row], v[4 + i]);
-        }
-    }
-}
-
-/* Codes of 16 bits: a scale for each 32 columns, as a factor. */
-INLINE void put_wide_rows(const struct family *f, const struct weights rows[LANES], struct panel *panel,
-                          size_t block, size_t row)
-{
-    const __m256 factors = scales_of(rows);
-    size_t n = (size_t)n_vectors(*f);
-    __m256i v[LANES];
-    for (size_t vector = 0; vector < n; vector++) {
-        uint8_t(*to)[PANEL_ROWS][4] = panel->codes + 16 * (block + vector);
-        UNROLL
-        for (size_t r = 0; r < LANES; r++)
-            v[r] = rows[r].codes[vector];
-        transpose(v);
-        UNROLL
-        for (size_t i = 0; i < LANES; i++) {
-            store(to[i][row], even_bytes(v[i]));
-            store(to[8 + i][row], odd_bytes(v[i]));
-        }
-    }
-    if (f->small) {
-        _mm256_store_ps(panel->factors[block] + row, factors);
-        return;
-    }
-    UNROLL
-    for (size_t r = 0; r < LANES; r++)
-        v[r] = half_of(rows[r].scales, 0);
-    put_floats_of_rows(v, factors, rows_from(panel->factors[block] + row), 1);
-}
-
-/* Blocks of 32 have no scales beside the factors. */
-INLINE void put_ones(struct panel *panel, size_t group, size_t row)
-{
-    UNROLL
-    for (size_t i = 0; i < 2; i++)
-        store(panel->scales[group + i][row], _mm256_set1_epi16(1));
-}
-
-static void put_rows(const struct family *f, const struct weights rows[LANES], struct panel *panel,
-                     size_t block, size_t row)
-{
-    if (f->has_signs) {
-        put_wide_rows(f, rows, panel, block, row);
-        return;
-    }
-    const __m256 factors = scales_of(rows);
-    size_t n = (size_t)n_vectors(*f);
-    for (size_t v = 0; v < n; v++) {
-        __m256i codes[LANES];
-        UNROLL
-        for (size_t r = 0; r < LANES; r++)
-            codes[r] = rows[r].codes[v];
-        put_codes_of_rows(codes, panel->codes + 8 * (block + v), row);
-        _mm256_store_ps(panel->factors[block + v] + row, factors);
-    }
-    if (f->small)
-        put_ones(panel, 2 * block, row);
-    else
-        put_scales(rows, panel, 2 * block, row);
-    if (f->minimum > 0)
-        put_minima(f, rows, panel, block, row);
-}
-
-static void fill(const struct panel_format *format, const uint8_t *const rows[LANES], size_t n_blocks,
-                 struct panel *panel, size_t row)
-{
-    fill_unpacked(format, rows, n_blocks, panel, row, put_rows);
-}
-
-void avx2_panel_product(const struct panel_format *format, const struct product *p)
-{
-    static const struct panel_level level = {fill, prepare, functions_for, PANEL_TOKENS, .widens = true};
+    const struct panel_level level = {fill, prepare, functions_for, PANEL_TOKENS, .widens = true};
     avx2_walk_panels(format, &level, p);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* panel.h - products with many tokens: sixteen rows at a time, a row a lane.
  *
- * A panel is a stretch of columns of sixteen rows, unpacked by the functions that dot.h takes and
- * transposed: a vector has the codes of four columns of eight rows. Multiplied with four activations of a
- * token, broadcast, it adds to the sums of all rows at once, and nothing is left to be added across lanes.
+ * A panel is a stretch of columns of sixteen rows, unpacked a row a lane or, where codes are looked up, by
+ * the functions that dot.h takes, and transposed: a vector has the codes of four columns of eight rows.
+ * Multiplied with four activations of a token, broadcast, it adds to the sums of all rows at once, and
+ * nothing is left to be added across lanes.
  *
  * panel_walk.c goes over rows, columns and tokens for every format alike. What depends on the instructions
  * that multiply is a `struct panel_level`: panel.c has that of AVX2, vnni_panel.c that of AVX-VNNI. */
@@ -48,7 +49,7 @@ typedef void multiply_fn(const struct panel *panel, const struct token *tokens, 
 /* A format, as panels take it. */
 struct panel_format {
     struct family family;
-    unpack_rows_fn *unpack_rows;
+    unpack_rows_fn *unpack_rows; /* where codes are looked up; else NULL */
 };
 
 /* LANES rows of n_blocks blocks of 32 columns to the panel, from its row `row` on. */
@@ -68,7 +69,8 @@ struct panel_level {
 /* The product of the table, any number of tokens. */
 void avx2_walk_panels(const struct panel_format *format, const struct panel_level *level,
                       const struct product *product);
-void avx2_panel_product(const struct panel_format *format, const struct product *product);
+/* The product of the table, any number of tokens, with panels filled by that function. */
+void avx2_panel_product(const struct panel_format *format, fill_fn *fill, const struct product *product);
 
 /* The first n - first of eight lanes. */
 INLINE __m256i lanes_below(size_t n, size_t first)
@@ -84,8 +86,16 @@ INLINE __m256i lanes_below(size_t n, size_t first)
         multiply_tokens((struct kind){.n_tokens = N, __VA_ARGS__}, panel, tokens, place);                    \
     }
 
-/* The table's entries of a format, for few tokens and for many, and the format for other levels' panels. */
-#define PRODUCTS(name, ...)                                                                               \
+/* The table's entry of a format for few tokens, and the format for panels of every level. */
+#define PRODUCTS(name, ...)                                       \
+    void avx2_product_##name(const struct product *p)             \
+    {                                                             \
+        multiply((struct family){unpack_##name, __VA_ARGS__}, p); \
+    }                                                             \
+    const struct panel_format avx2_panel_##name = {{unpack_##name, __VA_ARGS__}, NULL};
+
+/* The same of a format that is looked up. */
+#define LOOKED_UP_PRODUCTS(name, ...)                                                                     \
     void avx2_product_##name(const struct product *p)                                                     \
     {                                                                                                     \
         multiply((struct family){unpack_##name, __VA_ARGS__}, p);                                         \
@@ -99,10 +109,6 @@ INLINE __m256i lanes_below(size_t n, size_t first)
                 join_signs(f, &to[r]);                                                                    \
         }                                                                                                 \
     }                                                                                                     \
-    const struct panel_format avx2_panel_##name = {{unpack_##name, __VA_ARGS__}, unpack_rows_##name};     \
-    void avx2_panel_product_##name(const struct product *p)                                               \
-    {                                                                                                     \
-        avx2_panel_product(&avx2_panel_##name, p);                                                        \
-    }
+    const struct panel_format avx2_panel_##name = {{unpack_##name, __VA_ARGS__}, unpack_rows_##name};
 
 #endif

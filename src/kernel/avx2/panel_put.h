@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* panel_put.h - rows that dot.h's functions have unpacked, to lanes. */
+/* panel_put.h - rows that are looked up one by one, as dot.h's functions unpack them, to lanes. */
 #ifndef FATHOM_KERNEL_AVX2_PANEL_PUT_H
 #define FATHOM_KERNEL_AVX2_PANEL_PUT_H
 
@@ -84,10 +84,6 @@ INLINE void put_minima(const struct family *f, const struct weights rows[LANES],
 {
     const __m256 factors = minima_of(rows);
     __m256i v[LANES];
-    if (f->small) {
-        _mm256_store_ps(panel->minima[block] + row, factors);
-        return;
-    }
     if (f->minimum == 32) { /* of 16 columns, twice each */
         UNROLL
         for (size_t r = 0; r < LANES; r++)

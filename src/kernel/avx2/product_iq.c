@@ -236,12 +236,15 @@ INLINE void unpack_iq1_m(const uint8_t *block, struct weights *to)
     to->scale = _cvtsh_ss((uint16_t)_pext_u64(groups, 0xF000F000F000F000)) * 0.125f;
 }
 
-PRODUCTS(iq1_s, sizeof(struct block_iq1_s), .minimum = 32, .magnitude = 2)
-PRODUCTS(iq1_m, sizeof(struct block_iq1_m), .group = 16, .offset = EIGHTHS_MID, .magnitude = 9)
-PRODUCTS(iq2_xxs, sizeof(struct block_iq2_xxs), .has_sizes = true, .magnitude = 43, .offset = SIZE_OFFSET)
-PRODUCTS(iq2_xs, sizeof(struct block_iq2_xs), .group = 16, .has_sizes = true, .magnitude = 43,
-         .offset = SIZE_OFFSET)
-PRODUCTS(iq2_s, sizeof(struct block_iq2_s), .group = 16, .has_sizes = true, .magnitude = 43,
-         .offset = SIZE_OFFSET)
-PRODUCTS(iq3_xxs, sizeof(struct block_iq3_xxs), .has_sizes = true, .magnitude = 62, .offset = SIZE_OFFSET)
-PRODUCTS(iq3_s, sizeof(struct block_iq3_s), .has_sizes = true, .magnitude = 15, .offset = SIZE_OFFSET)
+LOOKED_UP_PRODUCTS(iq1_s, sizeof(struct block_iq1_s), .minimum = 32, .magnitude = 2)
+LOOKED_UP_PRODUCTS(iq1_m, sizeof(struct block_iq1_m), .group = 16, .offset = EIGHTHS_MID, .magnitude = 9)
+LOOKED_UP_PRODUCTS(iq2_xxs, sizeof(struct block_iq2_xxs), .has_sizes = true, .magnitude = 43,
+                   .offset = SIZE_OFFSET)
+LOOKED_UP_PRODUCTS(iq2_xs, sizeof(struct block_iq2_xs), .group = 16, .has_sizes = true, .magnitude = 43,
+                   .offset = SIZE_OFFSET)
+LOOKED_UP_PRODUCTS(iq2_s, sizeof(struct block_iq2_s), .group = 16, .has_sizes = true, .magnitude = 43,
+                   .offset = SIZE_OFFSET)
+LOOKED_UP_PRODUCTS(iq3_xxs, sizeof(struct block_iq3_xxs), .has_sizes = true, .magnitude = 62,
+                   .offset = SIZE_OFFSET)
+LOOKED_UP_PRODUCTS(iq3_s, sizeof(struct block_iq3_s), .has_sizes = true, .magnitude = 15,
+                   .offset = SIZE_OFFSET)

@@ -2,26 +2,9 @@
 /* vnni_fill.c - fills this level's panels: from rows that are looked up one by one as AVX2 unpacks them, from
  * all others a row a lane. */
 #include "kernel/avx2/avx2.h"
+#include "kernel/avx2/panel_lanes.h"
 #include "kernel/avx2/panel_put.h"
 #include "kernel/avx2/vnni_panel.h"
-#include "kernel/lanes/lanes_k.h"
-#include "kernel/lanes/lanes_small.h"
-
-#define MOST_BLOCK_BYTES sizeof(struct block_q6_k)
-
-typedef void unpack_lanes_fn(const struct packed *rows, struct span *to);
-
-/* The rows as they lie; where the last is there several times, its block is copied, and theirs with it. */
-INLINE struct packed packed_rows(const struct family *f, const uint8_t *const rows[LANES], size_t at,
-                                 uint8_t blocks[LANES][MOST_BLOCK_BYTES])
-{
-    size_t stride = (size_t)(rows[1] - rows[0]);
-    if (rows[LANES - 1] == rows[0] + (LANES - 1) * stride)
-        return (struct packed){rows[0] + at, stride};
-    for (size_t r = 0; r < LANES; r++)
-        memcpy(blocks[r], rows[r] + at, f->span_bytes);
-    return (struct packed){blocks[0], MOST_BLOCK_BYTES};
-}
 
 /* Where the rows of a panel from `row` on take `block`. */
 INLINE struct span span_of(const struct family *f, struct panel *panel, size_t block, size_t row)
@@ -32,19 +15,6 @@ INLINE struct span span_of(const struct family *f, struct panel *panel, size_t b
     return (struct span){.scales = rows_from(scales),
                          .minima = rows_from(minima),
                          .codes = (uint8_t(*)[PANEL_ROWS][4])(void *)panel->codes[column / 4][row]};
-}
-
-INLINE void fill_packed(const struct family *f, unpack_lanes_fn *unpack, const uint8_t *const rows[LANES],
-                        size_t n_blocks, struct panel *panel, size_t row)
-{
-    uint8_t blocks[LANES][MOST_BLOCK_BYTES];
-    size_t at = 0;
-    for (size_t block = 0; block < n_blocks; block += (size_t)n_vectors(*f)) {
-        const struct packed packed = packed_rows(f, rows, at, blocks);
-        struct span to = span_of(f, panel, block, row);
-        unpack(&packed, &to);
-        at += f->span_bytes;
-    }
 }
 
 /* Scales of even groups come first in each row, then those of odd ones. */
@@ -84,26 +54,16 @@ static void fill_looked_up(const struct panel_format *format, const uint8_t *con
     {                                                          \
         avxvnni_panel_product(&avx2_panel_##name, fill, p);    \
     }
-#define PACKED(name)                                                                             \
-    static void fill_##name(const struct panel_format *format, const uint8_t *const rows[LANES], \
-                            size_t n_blocks, struct panel *panel, size_t row)                    \
-    {                                                                                            \
-        fill_packed(&format->family, unpack_##name, rows, n_blocks, panel, row);                 \
-    }                                                                                            \
+#define PACKED(name)           \
+    FILL_PACKED(name, span_of) \
     PANEL_PRODUCT(name, fill_##name)
-#define SMALL(name)                                                       \
-    INLINE void unpack_##name(const struct packed *rows, struct span *to) \
-    {                                                                     \
-        unpack_blocks_##name(rows, 1, to);                                \
-    }                                                                     \
-    PACKED(name)
 
-SMALL(q8_0)
-SMALL(q4_0)
-SMALL(q4_1)
-SMALL(q5_0)
-SMALL(q5_1)
-SMALL(iq4_nl)
+PACKED(q8_0)
+PACKED(q4_0)
+PACKED(q4_1)
+PACKED(q5_0)
+PACKED(q5_1)
+PACKED(iq4_nl)
 PACKED(q2_k)
 PACKED(q3_k)
 PACKED(q4_k)

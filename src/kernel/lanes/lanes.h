@@ -8,6 +8,7 @@
 #define FATHOM_KERNEL_LANES_LANES_H
 
 #include <immintrin.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/bytes.h"
@@ -34,24 +35,35 @@ struct packed {
     size_t stride;     /* bytes to the next row */
 };
 
-/* Where it goes, unpacked: from the first of LANES rows on. */
+/* Where it goes, unpacked: from the first of LANES rows on.
+ *
+ * AVX2 sums products in 16 bits and multiplies the sums by groups' scales in integers: it wants those apart
+ * from the codes, and the block's scale beside them. Codes with signs it wants in 16 bits. */
 struct span {
-    float (*scales)[PANEL_ROWS]; /* [group][row] */
-    float (*minima)[PANEL_ROWS]; /* the same */
-    uint8_t (
-        *codes)[PANEL_ROWS][4];  /* [four columns][row][column]; NULL, on AVX-512: multiplied at once, with */
-    const int8_t *values;        /* [BLOCK_SUPER] of one token, and added to */
-    ints sums[BLOCK_SUPER / 16]; /* [group][row] */
+    float (*scales)[PANEL_ROWS];     /* [group][row]; beside pairs the block's, [32 columns][row] */
+    float (*minima)[PANEL_ROWS];     /* [group][row] */
+    int16_t (*pairs)[PANEL_ROWS][2]; /* [16 columns][row] the group's scale, twice */
+    bool paired;                     /* there are pairs */
+    bool widened;                    /* codes have signs and 16 bits, in the order that put_codes() has */
+    /* [four columns][row][column]. NULL, on AVX-512: codes are multiplied at once, with the values below. */
+    uint8_t (*codes)[PANEL_ROWS][4];
+    const int8_t *values;        /* [BLOCK_SUPER] of one token */
+    ints sums[BLOCK_SUPER / 16]; /* [group][row] of their products */
     size_t group;                /* columns */
 };
 
 /* ---- what depends on the size of a vector ---- */
 
 #if defined(__AVX512BW__)
+INLINE void store_ints(void *to, ints v)
+{
+    _mm512_store_si512(to, v);
+}
+
 INLINE void put_codes(struct span *to, size_t fours, ints codes)
 {
     if (to->codes != NULL) {
-        _mm512_store_si512(to->codes[fours], codes);
+        store_ints(to->codes[fours], codes);
         return;
     }
     ints x = _mm512_set1_epi32((int)load_u32((const uint8_t *)to->values + 4 * fours));
@@ -86,9 +98,33 @@ INLINE ints load_book(const int8_t *book)
     return _mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)book));
 }
 #else
+INLINE void store_ints(void *to, ints v)
+{
+    _mm256_store_si256((__m256i *)to, v);
+}
+
+/* Bytes with signs as 16 bits: the even ones, and the odd ones. */
+INLINE ints even_bytes(ints bytes)
+{
+    return _mm256_srai_epi16(_mm256_slli_epi16(bytes, 8), 8);
+}
+
+INLINE ints odd_bytes(ints bytes)
+{
+    return _mm256_srai_epi16(bytes, 8);
+}
+
+/* Codes with signs come as code + 128. Of 16 bits, those of 32 columns are in pairs: columns 0 and 2, 4 and 6
+ * ..., then 1 and 3, 5 and 7 ... */
 INLINE void put_codes(struct span *to, size_t fours, ints codes)
 {
-    _mm256_store_si256((__m256i *)(void *)to->codes[fours], codes);
+    if (!to->widened) {
+        store_ints(to->codes[fours], codes);
+        return;
+    }
+    ints with_signs = _mm256_xor_si256(codes, _mm256_set1_epi8((char)0x80));
+    store_ints(to->codes[fours / 8 * 16 + fours % 8], even_bytes(with_signs));
+    store_ints(to->codes[fours / 8 * 16 + 8 + fours % 8], odd_bytes(with_signs));
 }
 
 INLINE ints load_quarter(const uint8_t *at, size_t stride)
@@ -174,6 +210,12 @@ INLINE floats upper_halves(ints lanes)
 INLINE void put_floats(float to[PANEL_ROWS], ints integers, floats factor)
 {
     VECTOR(store_ps)(to, VECTOR(mul_ps)(VECTOR(cvtepi32_ps)(integers), factor));
+}
+
+/* The lower half of each lane in both. */
+INLINE ints twice_of(ints v)
+{
+    return (v & all_lanes(0xFFFF)) | move_left(v, 16);
 }
 
 /* Bytes byte .. byte + 15 of each row: vector i has the i-th four of them, a row a lane. */

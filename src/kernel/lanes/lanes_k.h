@@ -14,14 +14,6 @@ INLINE void put_four(float (*to)[PANEL_ROWS], ints bytes, floats factor)
         put_floats(to[i], byte_of(bytes, i), factor);
 }
 
-/* The same of signed bytes. */
-INLINE void put_four_signed(float (*to)[PANEL_ROWS], ints bytes, floats factor)
-{
-    UNROLL
-    for (size_t i = 0; i < 4; i++)
-        put_floats(to[i], signed_byte_of(bytes, i), factor);
-}
-
 /* A block's one scale, for each 32 columns. */
 INLINE void put_block_scale(float (*to)[PANEL_ROWS], floats scale)
 {
@@ -29,18 +21,41 @@ INLINE void put_block_scale(float (*to)[PANEL_ROWS], floats scale)
         VECTOR(store_ps)(to[i], scale);
 }
 
+/* Scales of four groups of 32 columns from `first` on, a byte each: unsigned, times the block's. */
+INLINE void put_scales_of_32(struct span *to, size_t first, ints bytes, floats block)
+{
+    if (!to->paired) {
+        put_four(to->scales + first, bytes, block);
+        return;
+    }
+    UNROLL
+    for (size_t i = 0; i < 4; i++) {
+        ints twice = twice_of(byte_of(bytes, i));
+        store_ints(to->pairs[2 * (first + i)], twice);
+        store_ints(to->pairs[2 * (first + i) + 1], twice);
+    }
+}
+
+/* The same of 16 columns each, with signs. */
+INLINE void put_scales_of_16(struct span *to, size_t first, ints bytes, floats block)
+{
+    UNROLL
+    for (size_t i = 0; i < 4; i++) {
+        ints scale = signed_byte_of(bytes, i);
+        if (to->paired)
+            store_ints(to->pairs[first + i], twice_of(scale));
+        else
+            put_floats(to->scales[first + i], scale, block);
+    }
+}
+
 INLINE floats negative(floats v)
 {
     return VECTOR(xor_ps)(v, VECTOR(set1_ps)(-0.0f));
 }
 
-/* The lower half of each lane in both. */
-INLINE ints twice_of(ints v)
-{
-    return (v & all_lanes(0xFFFF)) | move_left(v, 16);
-}
-
-/* Codes times their group's scale are at most 45, so that the product is made here, once for all tokens. */
+/* Codes times their group's scale are at most 45, so that the product is made here, once for all tokens,
+ * where no pairs are wanted. */
 INLINE void unpack_q2_k(const struct packed *rows, struct span *to)
 {
     ints groups[4], last[4];
@@ -59,10 +74,14 @@ INLINE void unpack_q2_k(const struct packed *rows, struct span *to)
         for (size_t j = 0; j < 4; j++) {
             size_t group = 8 * half + 2 * j + odd;
             ints twice = twice_of(byte_of(groups[group / 4], group % 4) & all_lanes(15));
+            if (to->paired)
+                store_ints(to->pairs[group], twice);
             UNROLL
-            for (size_t i = 0; i < 4; i++)
+            for (size_t i = 0; i < 4; i++) {
+                ints codes = bits_at(packed[i], 2 * j, 3);
                 put_codes(to, 32 * half + 8 * j + 4 * odd + i,
-                          VECTOR(mullo_epi16)(bits_at(packed[i], 2 * j, 3), twice));
+                          to->paired ? codes : VECTOR(mullo_epi16)(codes, twice));
+            }
         }
     }
 }
@@ -84,10 +103,17 @@ INLINE void unpack_scales_q3_k(const ints last[4], ints scales[4])
 }
 
 /* 128 less (code - 4) times the group's scale, which is 128 at most, and above -128: two codes at once, of
- * which the lower takes from the upper where it is negative and gives it back. */
+ * which the lower takes from the upper where it is negative and gives it back. Beside pairs, the codes. */
 INLINE void put_group_q3_k(ints scale, const ints codes[4], size_t fours, struct span *to)
 {
     ints twice = twice_of(scale);
+    if (to->paired) {
+        store_ints(to->pairs[fours / 4], twice);
+        UNROLL
+        for (size_t i = 0; i < 4; i++)
+            put_codes(to, fours + i, codes[i]);
+        return;
+    }
     ints start = VECTOR(add_epi16)(VECTOR(slli_epi16)(twice, 2), VECTOR(set1_epi16)(128));
     start = VECTOR(add_epi16)(start, VECTOR(slli_epi16)(start, 8));
     UNROLL
@@ -101,7 +127,8 @@ INLINE void unpack_q3_k(const struct packed *rows, struct span *to)
     load_rows(rows, offsetof(struct block_q3_k, high), high);
     load_rows(rows, offsetof(struct block_q3_k, high) + 16, high + 4);
     load_rows(rows, sizeof(struct block_q3_k) - 16, last);
-    put_block_scale(to->scales, negative(upper_halves(last[3])));
+    floats scale = upper_halves(last[3]);
+    put_block_scale(to->scales, to->paired ? scale : negative(scale));
     unpack_scales_q3_k(last, scales);
     UNROLL
     for (size_t part = 0; part < 4; part++) {
@@ -127,9 +154,10 @@ INLINE void put_groups_k(const struct packed *rows, struct span *to)
     ints head[4];
     load_rows(rows, 0, head);
     floats scale = lower_halves(head[0]), minimum = negative(upper_halves(head[0]));
-    put_four(to->scales, bits_at(head[1], 0, 63), scale);
-    put_four(to->scales + 4, or_masked(bits_at(head[3], 0, 15), move_right(head[1], 2), all_bytes(48)),
-             scale);
+    if (to->paired)
+        put_block_scale(to->scales, scale);
+    put_scales_of_32(to, 0, bits_at(head[1], 0, 63), scale);
+    put_scales_of_32(to, 4, or_masked(bits_at(head[3], 0, 15), move_right(head[1], 2), all_bytes(48)), scale);
     put_four(to->minima, bits_at(head[2], 0, 63), minimum);
     put_four(to->minima + 4, or_masked(bits_at(head[3], 4, 15), move_right(head[2], 2), all_bytes(48)),
              minimum);
@@ -180,8 +208,10 @@ INLINE void unpack_q6_k(const struct packed *rows, struct span *to)
     ints groups[4], last[4];
     load_rows(rows, offsetof(struct block_q6_k, groups), groups);
     load_rows(rows, sizeof(struct block_q6_k) - 16, last);
+    if (to->paired)
+        put_block_scale(to->scales, upper_halves(last[3]));
     for (size_t i = 0; i < 4; i++)
-        put_four_signed(to->scales + 4 * i, groups[i], upper_halves(last[3]));
+        put_scales_of_16(to, 4 * i, groups[i], upper_halves(last[3]));
     UNROLL
     for (size_t part = 0; part < 4; part++) { /* 16 columns' upper bits, of four groups of columns */
         size_t half = part / 2, odd = part % 2;

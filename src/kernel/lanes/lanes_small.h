@@ -25,6 +25,8 @@ INLINE void unpack_block(const struct packed *rows, struct layout layout, put_bl
     ints head[4];
     load_rows(rows, block * layout.n_bytes, head);
     VECTOR(store_ps)(to->scales[block], lower_halves(head[0]));
+    for (size_t i = 0; to->paired && i < 2; i++)
+        store_ints(to->pairs[2 * block + i], VECTOR(set1_epi16)(1));
     if (layout.minimum)
         VECTOR(store_ps)(to->minima[block], upper_halves(head[0]));
     put_block(rows, block * layout.n_bytes + layout.codes_at, head, block, to);
