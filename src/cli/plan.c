@@ -7,12 +7,12 @@
 #include "cli/forge/file.h"
 #include "cli/mix.h"
 #include "cli/plan/machine.h"
-#include "cli/plan/measure.h"
 #include "cli/plan/suggest.h"
 #include "cli/plan/view.h"
 #include "cli/plan/work.h"
 #include "cli/setup.h"
 #include "cli/terminal.h"
+#include "weights/plan_measure.h"
 
 struct plan_settings {
     struct source source;

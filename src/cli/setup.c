@@ -11,12 +11,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/command.h"
-#include "cli/plan/measure.h"
 #include "cli/pull/store.h"
 #include "cli/shipped.h"
 #include "cli/terminal.h"
 #include "gguf/gguf.h"
 #include "kernel/kernel.h"
+#include "weights/plan_measure.h"
 
 #define R1_TEMPERATURE 0.6  /* both recommended on DeepSeek-R1's model card, "Usage */
 #define R1_TOP_P       0.95 /* Recommendations" */

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/thread.h"
@@ -20,6 +21,16 @@
 
 #define MAX_PASSES 64
 #define MIN_PASSES 3
+
+/* Last-level caches have 4 to 12 MB a core today; what is read wants to be several times that. */
+#define THREAD_BYTES ((size_t)64 << 20)
+#define LEAST_BYTES  ((size_t)256 << 20)
+#define MOST_BYTES   ((size_t)2 << 30)
+
+size_t probe_memory_bytes(size_t n_threads)
+{
+    return min_size(MOST_BYTES, max_size(LEAST_BYTES, n_threads * THREAD_BYTES));
+}
 
 struct memory_probe {
     uint8_t *bytes;

@@ -6,8 +6,11 @@
 
 #include "machine/team.h"
 
-/* Bytes a second that the whole team reads from memory: the median of passes over n_bytes of its own (far
- * more than all caches; 256 MiB or more), for about `seconds`. Takes that memory while it runs. */
+/* Far more bytes than all caches hold beside so many threads: 256 MiB to 2 GiB. */
+size_t probe_memory_bytes(size_t n_threads);
+
+/* Bytes a second that the whole team reads from memory: the median of passes over n_bytes of its own, as many
+ * as above or more, for about `seconds`. Takes that memory while it runs. */
 bool probe_read_bandwidth(struct team *team, size_t n_bytes, double seconds, double *bytes_per_second,
                           struct error *err);
 

@@ -9,6 +9,7 @@
 #define FATHOM_WEIGHTS_PLAN_H
 
 #include "backend/backend.h"
+#include "backend/cpu/rates.h"
 #include "machine/topology.h"
 #include "weights/part.h"
 #include "weights/plan_rules.h"
@@ -17,20 +18,6 @@
 
 #define PLAN_MOST_NODES 64   /* more are left out */
 #define PLAN_MOST_CHUNK 4096 /* rows: longer chunks save nothing and take memory in proportion */
-
-/* Rows in a product for which rates are measured, and between which they are interpolated. */
-#define PLAN_FEW_ROWS  16  /* an expert's share of a chunk of 512 in DeepSeek-R1 */
-#define PLAN_MANY_ROWS 128 /* from here on a weight is unpacked often enough */
-
-/* Of weights in one format and in rows of one length, by all threads together: weights times activation rows
- * a second, read from memory. */
-struct plan_rate {
-    enum format format;
-    uint32_t n_columns;
-    double one, few, many; /* with 1, PLAN_FEW_ROWS and PLAN_MANY_ROWS activation rows */
-};
-
-#define PLAN_MOST_RATES 96 /* a model has a dozen; more are left out */
 
 struct plan_machine {
     uint32_t n_threads; /* that compute */
@@ -41,16 +28,12 @@ struct plan_machine {
     uint64_t lock_bytes;    /* that may be locked; UINT64_MAX: any number */
     double read_rate;       /* bytes a second from memory, all threads; 0: not measured, and no forecast */
     double drive_rate;      /* bytes a second from the model's drive; 0: not measured */
-    double attention_rate;  /* multiply-adds a second in attention, all threads; 0: not measured */
-    double activation_rate; /* values a second between products: written, read and quantized, all threads;
-                             * 0: not measured */
-    struct plan_rate rates[PLAN_MOST_RATES];
-    size_t n_rates;
+    struct cpu_rates rates; /* each 0: not measured */
 };
 
 /* The rate that comes nearest to rows of n_columns in a format; NULL: none in that format. */
-const struct plan_rate *plan_rate_find(const struct plan_machine *machine, enum format format,
-                                       uint64_t n_columns);
+const struct cpu_rate *plan_rate_find(const struct plan_machine *machine, enum format format,
+                                      uint64_t n_columns);
 
 /* A machine without rates. n_threads 0: topology_default_threads(). */
 struct plan_machine plan_machine_of(const struct topology *topology, size_t n_threads);

@@ -57,13 +57,13 @@ static double between(double x, double low_x, double high_x, double low, double 
 }
 
 /* Row lengths are compared by their ratio: what a row costs besides its weights is what differs. */
-const struct plan_rate *plan_rate_find(const struct plan_machine *machine, enum format format,
-                                       uint64_t n_columns)
+const struct cpu_rate *plan_rate_find(const struct plan_machine *machine, enum format format,
+                                      uint64_t n_columns)
 {
-    const struct plan_rate *nearest = NULL;
+    const struct cpu_rate *nearest = NULL;
     double least = INFINITY;
-    for (size_t i = 0; i < machine->n_rates; i++) {
-        const struct plan_rate *rate = &machine->rates[i];
+    for (size_t i = 0; i < machine->rates.n_products; i++) {
+        const struct cpu_rate *rate = &machine->rates.products[i];
         double distance = fabs(log((double)rate->n_columns / (double)n_columns));
         if (rate->format == format && distance < least) {
             nearest = rate;
@@ -74,16 +74,16 @@ const struct plan_rate *plan_rate_find(const struct plan_machine *machine, enum 
 }
 
 /* Weights times rows a second with n rows; 0: not measured. */
-static double rate_of(const struct plan_rate *rate, double n_rows)
+static double rate_of(const struct cpu_rate *rate, double n_rows)
 {
     if (rate == NULL)
         return 0;
     if (n_rows <= 1)
         return rate->one;
-    if (n_rows <= PLAN_FEW_ROWS)
-        return between(n_rows, 1, PLAN_FEW_ROWS, rate->one, rate->few);
-    if (n_rows < PLAN_MANY_ROWS)
-        return between(n_rows, PLAN_FEW_ROWS, PLAN_MANY_ROWS, rate->few, rate->many);
+    if (n_rows <= CPU_FEW_ROWS)
+        return between(n_rows, 1, CPU_FEW_ROWS, rate->one, rate->few);
+    if (n_rows < CPU_MANY_ROWS)
+        return between(n_rows, CPU_FEW_ROWS, CPU_MANY_ROWS, rate->few, rate->many);
     return rate->many;
 }
 
@@ -94,9 +94,9 @@ static void add_activations(const struct forecaster *forecaster, const struct gg
 {
     double n_columns = (double)tensor->dimensions[0], n_outputs = (double)tensor->dimensions[1];
     double n_matrices = n_weights / (n_columns * n_outputs);
-    if (forecaster->machine->activation_rate > 0)
+    if (forecaster->machine->rates.activations > 0)
         sheet->seconds[PLAN_BY_CORES] +=
-            n_matrices * n_rows * (n_columns + n_outputs) / forecaster->machine->activation_rate;
+            n_matrices * n_rows * (n_columns + n_outputs) / forecaster->machine->rates.activations;
 }
 
 /* Products of n_bytes of a tensor with n_rows rows each. */
@@ -117,8 +117,8 @@ static void add_product(const struct forecaster *forecaster, const struct gguf_t
 
 static void add_attention(const struct forecaster *forecaster, double products, struct time_sheet *sheet)
 {
-    if (forecaster->machine->attention_rate > 0)
-        sheet->seconds[PLAN_BY_ATTENTION] += products / forecaster->machine->attention_rate;
+    if (forecaster->machine->rates.attention > 0)
+        sheet->seconds[PLAN_BY_ATTENTION] += products / forecaster->machine->rates.attention;
 }
 
 /* ---- decoding ---- */
@@ -249,7 +249,7 @@ static void add_chunk(const struct forecaster *forecaster, const struct chunk *c
     const struct gguf *file = forecaster->request->file;
     for (size_t i = 0; i < file->n_tensors; i++) {
         double n_rows, n_bytes = chunk_reads(forecaster, i, chunk, &n_rows);
-        if (is_expansion(forecaster, i, chunk) && forecaster->machine->attention_rate > 0)
+        if (is_expansion(forecaster, i, chunk) && forecaster->machine->rates.attention > 0)
             add_attention(forecaster, values_of(&file->tensors[i]) * (chunk->depth + n_rows), sheet);
         else if (n_bytes > 0)
             add_product(forecaster, &file->tensors[i], n_bytes, n_rows, sheet);

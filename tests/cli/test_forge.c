@@ -9,10 +9,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/command.h"
-#include "cli/forge/blocks.h"
 #include "cli/forge/file.h"
 #include "cli/forge/vocabulary.h"
 #include "quant/decode.h"
+#include "quant/random_weights.h"
 
 #define SEED 20250120
 
@@ -71,7 +71,7 @@ static void blocks_have_the_deviation_asked_for(void **state)
     for (enum format format = 0; format < FORMAT_COUNT; format++) {
         struct random random = random_seeded(SEED);
         size_t n_blocks = N_VALUES / format_info(format)->block_values;
-        blocks_fill(format, block_scale_measure(format), 0.0118, &random, blocks, n_blocks);
+        random_weights_fill(format, random_weights_scale(format), 0.0118, &random, blocks, n_blocks);
         decode_row(format, blocks, values, N_VALUES);
         struct moments m = moments_of(values, N_VALUES);
         /* formats whose codes are not symmetric, as Q4_0's -8 .. 7, keep a mean of half a code */
@@ -144,8 +144,8 @@ static void check_model(const char *path, bool old_layout)
         fail_msg("%s", err.text);
     struct random random = random_seeded(SEED);
     for (size_t i = 0; i < file.n_tensors; i++) {
-        assert_int_equal(catalog.places[i].use, USE_ROLE);
-        check_tensor(&file.tensors[i], catalog.places[i].role, &random);
+        assert_int_equal(catalog.uses[i].use, USE_ROLE);
+        check_tensor(&file.tensors[i], catalog.uses[i].role, &random);
     }
     assert_int_equal(catalog.layers[0][ROLE_KEY_VALUE_UP] != NULL, old_layout);
     check_geometry(&catalog.geometry);

@@ -5,8 +5,8 @@
 #include <math.h>
 
 #include "cli/plan/machine.h"
-#include "cli/plan/measure.h"
 #include "cli/plan/view.h"
+#include "weights/plan_measure.h"
 #include "weights/planned.h"
 
 static struct planned r1;
@@ -28,11 +28,11 @@ static int close_r1(void **state)
 static struct plan_machine workstation(void)
 {
     struct plan_machine machine = invented("numa:2(memory=412316860416) core:12 pu:2", 225 * GB, 7 * GB);
-    machine.attention_rate = 4e12;
-    machine.activation_rate = 5e9;
-    machine.rates[0] = (struct plan_rate){FORMAT_Q2_K, 7168, 1e12, 2e12, 3e12};
-    machine.rates[1] = (struct plan_rate){FORMAT_IQ4_XS, 32, 1, 0, 0.5};
-    machine.n_rates = 2;
+    machine.rates.attention = 4e12;
+    machine.rates.activations = 5e9;
+    machine.rates.products[0] = (struct cpu_rate){FORMAT_Q2_K, 7168, 1e12, 2e12, 3e12};
+    machine.rates.products[1] = (struct cpu_rate){FORMAT_IQ4_XS, 32, 1, 0, 0.5};
+    machine.rates.n_products = 2;
     machine.lock_bytes = 8 << 20;
     return machine;
 }
@@ -308,37 +308,35 @@ static void rates_are_measured(void **state)
 {
     (void)state;
     struct topology topology;
-    struct kernels kernels;
     struct error err;
     struct plan_machine machine = {0};
-    const struct plan_shapes shapes = {.items = {{FORMAT_F32, 100}, {FORMAT_Q4_K, 512}, {FORMAT_Q8_0, 96}},
-                                       .n_items = 3,
-                                       .latent_rank = 128,
-                                       .head_rotary = 32};
+    const struct cpu_shapes shapes = {.items = {{FORMAT_F32, 100}, {FORMAT_Q4_K, 512}, {FORMAT_Q8_0, 96}},
+                                      .n_items = 3,
+                                      .latent_rank = 128,
+                                      .head_rotary = 32};
     assert_true(topology_read(&topology, NULL, &err));
-    assert_true(kernels_fill(&kernels, isa_best(), &err));
     struct team *team = team_create(&topology, 2, &err);
     assert_non_null(team);
-    if (!plan_measure(&machine, team, &kernels, &shapes, &err))
+    if (!plan_measure(&machine, team, NULL, &shapes, &err))
         fail_msg("%s", err.text);
     team_free(team);
     topology_release(&topology);
-    assert_int_equal(machine.n_rates, shapes.n_items);
-    for (size_t i = 0; i < machine.n_rates; i++) {
-        const struct plan_rate *rate = &machine.rates[i];
+    assert_int_equal(machine.rates.n_products, shapes.n_items);
+    for (size_t i = 0; i < machine.rates.n_products; i++) {
+        const struct cpu_rate *rate = &machine.rates.products[i];
         assert_int_equal(rate->format, shapes.items[i].format);
         assert_int_equal(rate->n_columns, shapes.items[i].n_columns);
         if (!(rate->one > 1e5 && rate->few > 1e5 && rate->many > 1e5))
             fail_msg("%s: %g %g %g", format_info(rate->format)->name, rate->one, rate->few, rate->many);
     }
-    assert_true(machine.read_rate > 1e7 && machine.attention_rate > 1e5 && machine.activation_rate > 1e5);
+    assert_true(machine.read_rate > 1e7 && machine.rates.attention > 1e5 && machine.rates.activations > 1e5);
 }
 
 static void shapes_are_the_models(void **state)
 {
     (void)state;
-    struct plan_shapes shapes = plan_shapes_of(&r1.file, &r1.catalog);
-    static const struct plan_shape some[] = {
+    struct cpu_shapes shapes = plan_shapes_of(&r1.file, &r1.catalog);
+    static const struct cpu_shape some[] = {
         {FORMAT_Q2_K, 7168}, {FORMAT_Q2_K, 2048}, {FORMAT_F32, 7168}, {FORMAT_Q8_0, 128}};
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         size_t n_found = 0;

@@ -52,9 +52,9 @@ static void assert_near(double x, double expected, double tolerance)
 
 static void set_rates(struct plan_machine *machine, double one, double few, double many)
 {
-    machine->n_rates = FORMAT_COUNT;
+    machine->rates.n_products = FORMAT_COUNT;
     for (enum format format = 0; format < FORMAT_COUNT; format++)
-        machine->rates[format] = (struct plan_rate){format, 7168, one, few, many};
+        machine->rates.products[format] = (struct cpu_rate){format, 7168, one, few, many};
 }
 
 /* 17.1 GB a token at 225 GB/s (Threadripper 7965WX): 13.2 tokens a second at most. */
@@ -104,7 +104,7 @@ static void attention_takes_over_at_depth(void **state)
 {
     (void)state;
     struct plan_machine machine = desktop(512, 225 * GB, 0);
-    machine.attention_rate = 500e9;
+    machine.rates.attention = 500e9;
     struct plan_forecast f = forecast(&machine);
     assert_near(f.first.low, 13.2, 0.02);
     assert_int_equal(f.last.limit, PLAN_BY_ATTENTION);
@@ -186,7 +186,7 @@ static void a_prompt_is_the_sum_of_its_chunks(void **state)
 {
     (void)state;
     struct plan_machine machine = desktop(512, 225 * GB, 0);
-    machine.attention_rate = 500e9;
+    machine.rates.attention = 500e9;
     set_rates(&machine, 500e9, 2000e9, 4000e9);
     struct plan plan = make_with_chunk(&machine, 512);
     const struct plan_request request = {.catalog = &r1.catalog,
@@ -217,7 +217,7 @@ static void values_between_products_take_time(void **state)
     struct plan_machine machine = desktop(512, 225 * GB, 0);
     set_rates(&machine, 500e9, 2000e9, 4000e9);
     double before = 1 / forecast(&machine).chunk.low;
-    machine.activation_rate = 2e9;
+    machine.rates.activations = 2e9;
     double norms = 2 * 7168 + 1536 + 512;
     double layer = norms + (7168 + 1536) + (1536 + 128 * 192) + (7168 + 576) + 128 * 2 * (128 + 512) +
                    (128 * 128 + 7168);
@@ -231,9 +231,10 @@ static void values_between_products_take_time(void **state)
 static void rates_are_found_by_row_length(void **state)
 {
     (void)state;
-    struct plan_machine machine = {
-        .n_rates = 3,
-        .rates = {{FORMAT_Q2_K, 7168, 1, 1, 1}, {FORMAT_Q2_K, 2048, 2, 2, 2}, {FORMAT_Q6_K, 512, 3, 3, 3}}};
+    struct plan_machine machine = {.rates = {.products = {{FORMAT_Q2_K, 7168, 1, 1, 1},
+                                                          {FORMAT_Q2_K, 2048, 2, 2, 2},
+                                                          {FORMAT_Q6_K, 512, 3, 3, 3}},
+                                             .n_products = 3}};
     assert_true(plan_rate_find(&machine, FORMAT_Q2_K, 2048)->one == 2);
     assert_true(plan_rate_find(&machine, FORMAT_Q2_K, 1)->one == 2);
     assert_true(plan_rate_find(&machine, FORMAT_Q2_K, 3832)->one == 1);

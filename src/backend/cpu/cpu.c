@@ -334,13 +334,13 @@ static const struct backend cpu_backend = {
     .destroy = destroy,
 };
 
-static bool choose_kernels(struct cpu *cpu, const char *name, struct error *err)
+bool cpu_choose_kernels(struct kernels *kernels, const char *name, struct error *err)
 {
     enum isa isa = isa_best();
     if (name != NULL && !isa_by_name(name, &isa))
         return fail(err, "unknown instruction set '%s': generic, avx2, avxvnni, avx512, avx512vbmi, amx",
                     name);
-    return kernels_fill(&cpu->kernels, isa, err);
+    return kernels_fill(kernels, isa, err);
 }
 
 const char *cpu_isa(const struct backend *backend)
@@ -364,8 +364,9 @@ struct backend *cpu_create(const struct cpu_options *options, struct error *err)
     cpu->forms = cpu_forms(options);
     cpu->slot_forms = cpu_slot_forms(options);
     cpu->frequencies = blocks_take(&cpu->blocks, g->head_rotary / 2, sizeof(float), "frequencies", err);
-    if (cpu->frequencies == NULL || !choose_kernels(cpu, options->isa, err) || !allocate_state(cpu, err) ||
-        !allocate_attention(cpu, err) || !allocate_feed_forward(cpu, err) || !allocate_members(cpu, err)) {
+    if (cpu->frequencies == NULL || !cpu_choose_kernels(&cpu->kernels, options->isa, err) ||
+        !allocate_state(cpu, err) || !allocate_attention(cpu, err) || !allocate_feed_forward(cpu, err) ||
+        !allocate_members(cpu, err)) {
         destroy(&cpu->backend);
         return NULL;
     }

@@ -14,15 +14,19 @@
 /* And strips for each member, at least, so that the last ones leave nobody idle for long. */
 #define MEMBER_STRIPS 4
 
+size_t cpu_strip_rows(size_t row_bytes, size_t n_rows, size_t n_tokens, size_t n_members)
+{
+    if (n_tokens > 1)
+        return SHORT_ROWS;
+    size_t n = min_size(min_size(STRIP_ROWS, LONG_BYTES / row_bytes), n_rows / (MEMBER_STRIPS * n_members));
+    return max_size(n / SHORT_ROWS * SHORT_ROWS, SHORT_ROWS);
+}
+
 struct strips cpu_strips(const struct cpu *cpu, const struct weight *weight, size_t n_weights,
                          size_t n_tokens)
 {
-    size_t n_rows = SHORT_ROWS;
-    if (n_tokens == 1) {
-        n_rows = min_size(STRIP_ROWS, LONG_BYTES / weight->row_stride);
-        n_rows = min_size(n_rows, weight->n_rows * n_weights / (MEMBER_STRIPS * team_size(cpu->team)));
-        n_rows = max_size(n_rows / SHORT_ROWS * SHORT_ROWS, SHORT_ROWS);
-    }
+    size_t n_rows =
+        cpu_strip_rows(weight->row_stride, weight->n_rows * n_weights, n_tokens, team_size(cpu->team));
     return (struct strips){n_rows, (weight->n_rows + n_rows - 1) / n_rows};
 }
 

@@ -156,13 +156,17 @@ struct product_range {
 };
 void cpu_product(const struct cpu *cpu, const struct product_range *range);
 
+/* The table up to an instruction set; NULL: the best there is. */
+bool cpu_choose_kernels(struct kernels *kernels, const char *name, struct error *err);
+
 /* How the rows of a weight are dealt out: strips go to whoever is free. */
 struct strips {
-    size_t
-        n_rows; /* of a strip; the last of a weight may be shorter. A multiple of 64 and at most STRIP_ROWS */
-    size_t n;   /* strips of a weight */
+    size_t n_rows; /* of a strip; the last of a weight may be shorter */
+    size_t n;      /* strips of a weight */
 };
 #define STRIP_ROWS 256
+/* Rows of a strip, a multiple of 64 and at most STRIP_ROWS, where n_rows rows are dealt out together. */
+size_t cpu_strip_rows(size_t row_bytes, size_t n_rows, size_t n_tokens, size_t n_members);
 /* For n_weights weights of this shape that are dealt out together, and n_tokens tokens. */
 struct strips cpu_strips(const struct cpu *cpu, const struct weight *weight, size_t n_weights,
                          size_t n_tokens);

@@ -14,7 +14,7 @@ bool forge_weights_init(struct forge_weights *weights, uint64_t seed, struct err
 {
     *weights = (struct forge_weights){.seed = seed};
     for (enum format format = 0; format < FORMAT_COUNT; format++)
-        weights->scales[format] = block_scale_measure(format);
+        weights->scales[format] = random_weights_scale(format);
     weights->pool = memory_allocate(FORGE_POOL_BYTES, 1, "random blocks", err);
     return weights->pool != NULL;
 }
@@ -49,8 +49,8 @@ static void fill_pool(struct forge_weights *weights, const struct forge_tensor *
                       size_t n_blocks)
 {
     if (!is_norm(tensor->role)) {
-        blocks_fill(tensor->format, weights->scales[tensor->format], deviation(tensor), random, weights->pool,
-                    n_blocks);
+        random_weights_fill(tensor->format, weights->scales[tensor->format], deviation(tensor), random,
+                            weights->pool, n_blocks);
         return;
     }
     for (size_t i = 0; i < n_blocks; i++) {

@@ -8,14 +8,14 @@
 #define FATHOM_CLI_FORGE_WEIGHTS_H
 
 #include "base/progress.h"
-#include "cli/forge/blocks.h"
 #include "cli/forge/model.h"
+#include "quant/random_weights.h"
 
 #define FORGE_POOL_BYTES ((size_t)4 << 20) /* more than a core's own cache, so that timing sees memory */
 
 struct forge_weights {
     uint64_t seed;
-    struct block_scale scales[FORMAT_COUNT];
+    struct random_scale scales[FORMAT_COUNT];
     uint8_t *pool; /* [FORGE_POOL_BYTES] owned */
 };
 

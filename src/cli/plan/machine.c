@@ -26,8 +26,8 @@ static void set_rate(json_t *object, const char *key, double rate)
 static json_t *rates_json(const struct plan_machine *machine)
 {
     json_t *rates = json_array();
-    for (size_t i = 0; i < machine->n_rates; i++) {
-        const struct plan_rate *rate = &machine->rates[i];
+    for (size_t i = 0; i < machine->rates.n_products; i++) {
+        const struct cpu_rate *rate = &machine->rates.products[i];
         json_array_append_new(rates, json_pack("{s:s, s:I, s:f, s:f, s:f}", "format",
                                                format_info(rate->format)->name, "columns",
                                                (json_int_t)rate->n_columns, "one", rate->one, "few",
@@ -48,8 +48,8 @@ json_t *plan_machine_json(const struct plan_machine *machine)
     set_bytes(object, "lock_bytes", machine->lock_bytes);
     set_rate(object, "read_rate", machine->read_rate);
     set_rate(object, "drive_rate", machine->drive_rate);
-    set_rate(object, "attention_rate", machine->attention_rate);
-    set_rate(object, "activation_rate", machine->activation_rate);
+    set_rate(object, "attention_rate", machine->rates.attention);
+    set_rate(object, "activation_rate", machine->rates.activations);
     json_object_set_new(object, "rates", rates_json(machine));
     return object;
 }
@@ -94,7 +94,7 @@ static bool read_nodes(const json_t *value, struct plan_machine *machine, struct
     return true;
 }
 
-static bool read_format_rate(const json_t *value, struct plan_rate *rate, struct error *err)
+static bool read_format_rate(const json_t *value, struct cpu_rate *rate, struct error *err)
 {
     const char *name = json_string_value(json_object_get(value, "format"));
     json_int_t n_columns = json_integer_value(json_object_get(value, "columns"));
@@ -111,11 +111,11 @@ static bool read_format_rate(const json_t *value, struct plan_rate *rate, struct
 
 static bool read_rates(const json_t *value, struct plan_machine *machine, struct error *err)
 {
-    if (!json_is_array(value) || json_array_size(value) > PLAN_MOST_RATES)
-        return fail(err, "rates: expected a list of %d at most", PLAN_MOST_RATES);
-    machine->n_rates = json_array_size(value);
-    for (size_t i = 0; i < machine->n_rates; i++)
-        if (!read_format_rate(json_array_get(value, i), &machine->rates[i], err))
+    if (!json_is_array(value) || json_array_size(value) > CPU_MOST_RATES)
+        return fail(err, "rates: expected a list of %d at most", CPU_MOST_RATES);
+    machine->rates.n_products = json_array_size(value);
+    for (size_t i = 0; i < machine->rates.n_products; i++)
+        if (!read_format_rate(json_array_get(value, i), &machine->rates.products[i], err))
             return false;
     return true;
 }
@@ -149,9 +149,9 @@ static bool read_key(const char *key, const json_t *value, struct plan_machine *
     if (strcmp(key, "drive_rate") == 0)
         return read_rate(value, key, &machine->drive_rate, err);
     if (strcmp(key, "attention_rate") == 0)
-        return read_rate(value, key, &machine->attention_rate, err);
+        return read_rate(value, key, &machine->rates.attention, err);
     if (strcmp(key, "activation_rate") == 0)
-        return read_rate(value, key, &machine->activation_rate, err);
+        return read_rate(value, key, &machine->rates.activations, err);
     if (strcmp(key, "rates") == 0)
         return read_rates(value, machine, err);
     return strcmp(key, "hwloc") == 0 || fail(err, "no key '%s' in a machine", key);

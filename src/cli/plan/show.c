@@ -196,7 +196,7 @@ static void show_forecast(const struct plan_view *view, bool colour, struct buff
     buffer_clear(&text);
     append_speed(&text, &forecast->chunk);
     buffer_append_format(&text, " tokens a second in the first %u%s", forecast->chunk_tokens,
-                         view->machine->n_rates == 0 ? ", if the cores keep up" : "");
+                         view->machine->rates.n_products == 0 ? ", if the cores keep up" : "");
     sentence(page, "prompt", buffer_text(&text));
     buffer_clear(&text);
     plan_sentence(view, &text);

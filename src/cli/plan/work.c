@@ -2,9 +2,9 @@
 /* work.c - from options to a request, from this machine to its rates, and from both to a plan. */
 #include "cli/plan/work.h"
 
-#include "cli/plan/measure.h"
 #include "machine/pages.h"
 #include "machine/probe.h"
+#include "weights/plan_measure.h"
 
 #define DRIVE_SECONDS 0.5
 
@@ -75,14 +75,12 @@ bool plan_work_see_machine(struct plan_work *work, struct error *err)
 bool plan_work_measure(struct plan_work *work, struct error *err)
 {
     struct topology topology;
-    struct kernels kernels;
     if (!plan_work_make(work, err) || !topology_read(&topology, NULL, err))
         return false;
-    struct plan_shapes shapes = plan_shapes_of(&work->file, &work->catalog);
+    struct cpu_shapes shapes = plan_shapes_of(&work->file, &work->catalog);
     shapes.small_pages = work->plan.mapped_bytes > work->plan.all.n_bytes / 2;
     struct team *team = team_create(&topology, work->machine.n_threads, err);
-    bool ok = team != NULL && kernels_fill(&kernels, work->isa, err) &&
-              plan_measure(&work->machine, team, &kernels, &shapes, err);
+    bool ok = team != NULL && plan_measure(&work->machine, team, isa_name(work->isa), &shapes, err);
     team_free(team);
     topology_release(&topology);
     return ok;

@@ -1,35 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* measure.c - products of every format with one row and with many, on weights that no cache holds;
- * activations that none holds either; and attention on a block that one does.
+/* rates.c - products of every format with one row and with many, on weights that no cache holds; activations
+ * that none holds either; and attention on a block that one does.
  *
- * Members take strips of rows in turn, as the backend deals them out, until time is up. */
-#include "cli/plan/measure.h"
+ * Members take strips of rows in turn, as products deal them out, until time is up. */
+#include "backend/cpu/rates.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/cpu/state.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "cli/forge/blocks.h"
 #include "machine/pages.h"
 #include "machine/probe.h"
+#include "quant/random_weights.h"
 
-/* Last-level caches have 4 to 12 MB a core today; weights want several times that. */
-#define THREAD_BYTES ((size_t)64 << 20)
-#define LEAST_BYTES  ((size_t)256 << 20)
-#define MOST_BYTES   ((size_t)2 << 30)
-#define POOL_BYTES   ((size_t)4 << 20) /* of random blocks, repeated */
-
-#define MEMORY_SECONDS  0.15
-#define PRODUCT_SECONDS 0.02 /* of each of PRODUCT_RUNS, of which the median counts */
+#define POOL_BYTES      ((size_t)4 << 20) /* of random blocks, repeated */
+#define PRODUCT_SECONDS 0.02              /* of each of PRODUCT_RUNS, of which the median counts */
 #define PRODUCT_RUNS    3
-/* Strips as the backend deals them out: long ones where one token reads them, which never comes back to them,
- * and short ones for several. */
-#define STRIP_ROWS      64
-#define LONG_STRIP_ROWS 256
-#define LONG_BYTES      ((size_t)256 << 10)
 #define RUN_BYTES       ((size_t)4 << 20) /* of strips that follow each other: about an expert's matrix */
 #define RUN_STRIDE      1009              /* a prime: all runs have their turn */
 
@@ -37,11 +27,9 @@
 
 #define CHUNK_ROWS 512 /* of activations: no core's own cache holds those that it will need again */
 
-#define BLOCK_POSITIONS 128 /* of the cache, as attention reads them */
-
 struct bench {
     const struct kernels *kernels;
-    const struct plan_shapes *shapes;
+    const struct cpu_shapes *shapes;
     struct team *team;
     uint8_t *weights; /* [n_bytes] of one format at a time */
     size_t n_bytes;
@@ -54,48 +42,25 @@ struct bench {
     size_t n_outputs;
     bool is_filled; /* the weights are, in the shape's format */
     /* the run under way */
-    struct plan_shape shape;
+    struct cpu_shape shape;
     size_t n_rows;
     atomic_size_t next_strip;
 };
 
-static void add_shape(struct plan_shapes *shapes, struct plan_shape shape)
-{
-    for (size_t i = 0; i < shapes->n_items; i++)
-        if (shapes->items[i].format == shape.format && shapes->items[i].n_columns == shape.n_columns)
-            return;
-    if (shapes->n_items < PLAN_MOST_RATES)
-        shapes->items[shapes->n_items++] = shape;
-}
-
-struct plan_shapes plan_shapes_of(const struct gguf *file, const struct catalog *catalog)
-{
-    struct plan_shapes shapes = {.latent_rank = catalog->geometry.latent_rank,
-                                 .head_rotary = catalog->geometry.head_rotary};
-    for (size_t i = 0; i < file->n_tensors; i++) {
-        const struct gguf_tensor *tensor = &file->tensors[i];
-        bool vector = tensor->dimensions[1] * tensor->dimensions[2] == 1; /* norms and biases: no products */
-        if (!vector && part_token_bytes(catalog, tensor, part_of(catalog, i)) > 0)
-            add_shape(&shapes, (struct plan_shape){tensor->format, (uint32_t)tensor->dimensions[0]});
-    }
-    return shapes;
-}
-
 /* ---- products ---- */
 
-struct strips {
-    size_t n_rows; /* of one */
+/* All weights as strips. */
+struct dealt {
+    size_t n_rows; /* of a strip */
     size_t n_bytes;
     size_t n_run; /* strips that follow each other */
     size_t n;
 };
 
-static struct strips strips_of(const struct bench *bench, size_t row_bytes)
+static struct dealt deal(const struct bench *bench, size_t row_bytes)
 {
-    struct strips strips = {.n_rows = STRIP_ROWS};
-    if (bench->n_rows == 1)
-        strips.n_rows =
-            max_size(min_size(LONG_STRIP_ROWS, LONG_BYTES / row_bytes) / STRIP_ROWS, 1) * STRIP_ROWS;
+    struct dealt strips = {.n_rows = cpu_strip_rows(row_bytes, bench->n_bytes / row_bytes, bench->n_rows,
+                                                    team_size(bench->team))};
     strips.n_bytes = strips.n_rows * row_bytes;
     strips.n = bench->n_bytes / strips.n_bytes;
     strips.n_run = min_size(max_size(RUN_BYTES / strips.n_bytes, 1), strips.n);
@@ -103,7 +68,7 @@ static struct strips strips_of(const struct bench *bench, size_t row_bytes)
 }
 
 /* The strips of a run follow each other, which processors guess; the runs, like experts, do not. */
-static const uint8_t *take_strip(struct bench *bench, const struct strips *strips)
+static const uint8_t *take_strip(struct bench *bench, const struct dealt *strips)
 {
     size_t step = atomic_fetch_add(&bench->next_strip, 1);
     size_t run = step / strips->n_run * RUN_STRIDE % (strips->n / strips->n_run);
@@ -113,14 +78,14 @@ static const uint8_t *take_strip(struct bench *bench, const struct strips *strip
 /* Activation rows that a strip meets. A few are an expert's share of a chunk, which is one of many: these
  * have the mean and the deviation of such shares, where 8 of 256 experts are drawn 512 times. All strips of a
  * run have the same few; many pass by each strip. */
-static struct range rows_of(const struct bench *bench, const struct strips *strips, const uint8_t *strip)
+static struct range rows_of(const struct bench *bench, const struct dealt *strips, const uint8_t *strip)
 {
     static const size_t shares[] = {10, 13, 15, 16, 17, 19, 22};
     size_t index = (size_t)(strip - bench->weights) / strips->n_bytes, run = index / strips->n_run;
     size_t n = bench->n_rows, begin = index;
     if (n == 1)
         return (struct range){0, 1};
-    if (n == PLAN_FEW_ROWS) {
+    if (n == CPU_FEW_ROWS) {
         n = shares[run % (sizeof shares / sizeof *shares)];
         begin = run;
     }
@@ -132,7 +97,7 @@ static void multiply_strips(void *argument, const struct member *member)
 {
     struct bench *bench = argument;
     size_t n_columns = bench->shape.n_columns, row_bytes = format_row_bytes(bench->shape.format, n_columns);
-    const struct strips strips = strips_of(bench, row_bytes);
+    const struct dealt strips = deal(bench, row_bytes);
     bool floats = format_info(bench->shape.format)->float_activations;
     const uint8_t *activations = floats ? (const uint8_t *)bench->floats : bench->int8;
     size_t activation_bytes = floats ? n_columns * sizeof(float) : activation_row_bytes(n_columns);
@@ -203,13 +168,13 @@ static void fill_weights(struct bench *bench, enum format format)
         return;
     bench->shape.format = format;
     bench->is_filled = true;
-    blocks_fill(format, block_scale_measure(format), 0.01, &random, bench->pool,
-                POOL_BYTES / format_info(format)->block_bytes);
+    random_weights_fill(format, random_weights_scale(format), 0.01, &random, bench->pool,
+                        POOL_BYTES / format_info(format)->block_bytes);
     team_run(bench->team, repeat_pool, bench);
 }
 
 /* Weights in another format, and activations in rows of another length. */
-static void take_shape(struct bench *bench, struct plan_shape shape)
+static void take_shape(struct bench *bench, struct cpu_shape shape)
 {
     fill_weights(bench, shape.format);
     bench->shape = shape;
@@ -252,8 +217,8 @@ static double activation_rate(struct bench *bench)
 /* What a member attends with: two bundles of queries, as the backend takes them. */
 struct attention {
     float *panels; /* [bundle][latent_rank + rotary][lane] */
-    float *block;  /* [BLOCK_POSITIONS][latent_rank + rotary, scales] keys, and values within them */
-    float *scores; /* [bundle][BLOCK_POSITIONS][lane] */
+    float *block;  /* [ATTEND_POSITIONS][latent_rank + rotary, scales] keys, and values within them */
+    float *scores; /* [bundle][ATTEND_POSITIONS][lane] */
     float *shrink; /* [bundle][lane] */
     float *scale;  /* [bundle][lane] */
     float *output; /* [bundle][latent_rank][lane] */
@@ -261,10 +226,10 @@ struct attention {
 
 #define LANES (2 * ATTEND_LANES)
 
-static size_t attention_floats(const struct plan_shapes *shapes)
+static size_t attention_floats(const struct cpu_shapes *shapes)
 {
     size_t latent = shapes->latent_rank, row = latent + shapes->head_rotary + ATTEND_PARTS;
-    return LANES * (row + BLOCK_POSITIONS + 2 + latent) + BLOCK_POSITIONS * row;
+    return LANES * (row + ATTEND_POSITIONS + 2 + latent) + ATTEND_POSITIONS * row;
 }
 
 static struct attention attention_of(const struct bench *bench, size_t member)
@@ -272,8 +237,8 @@ static struct attention attention_of(const struct bench *bench, size_t member)
     size_t row = bench->shapes->latent_rank + bench->shapes->head_rotary + ATTEND_PARTS;
     struct attention a = {.panels = bench->attention + member * attention_floats(bench->shapes)};
     a.block = a.panels + LANES * row;
-    a.scores = a.block + BLOCK_POSITIONS * row;
-    a.shrink = a.scores + LANES * BLOCK_POSITIONS;
+    a.scores = a.block + ATTEND_POSITIONS * row;
+    a.shrink = a.scores + LANES * ATTEND_POSITIONS;
     a.scale = a.shrink + LANES;
     a.output = a.scale + LANES;
     return a;
@@ -289,19 +254,19 @@ static void attend_blocks(void *argument, const struct member *member)
     const struct attend_product product = {.panels = a.panels,
                                            .n_bundles = LANES / ATTEND_LANES,
                                            .rows = a.block,
-                                           .n_rows = BLOCK_POSITIONS,
+                                           .n_rows = ATTEND_POSITIONS,
                                            .size = size,
                                            .row_words = attend_row_words(kernels, size),
                                            .out = a.scores,
-                                           .out_bundle = BLOCK_POSITIONS * ATTEND_LANES,
+                                           .out_bundle = ATTEND_POSITIONS * ATTEND_LANES,
                                            .out_row = ATTEND_LANES};
     const struct attend_sum sum = {.weights = a.scores,
-                                   .weights_bundle = BLOCK_POSITIONS * ATTEND_LANES,
+                                   .weights_bundle = ATTEND_POSITIONS * ATTEND_LANES,
                                    .shrink = a.shrink,
                                    .scale = a.scale,
                                    .n_bundles = LANES / ATTEND_LANES,
                                    .values = a.block,
-                                   .n_words = attend_words(kernels, BLOCK_POSITIONS),
+                                   .n_words = attend_words(kernels, ATTEND_POSITIONS),
                                    .value_words = latent,
                                    .n_columns = latent,
                                    .out = a.output};
@@ -312,7 +277,7 @@ static void attend_blocks(void *argument, const struct member *member)
         for (size_t bundle = 0; bundle < LANES / ATTEND_LANES; bundle++) {
             float *scores = a.scores + bundle * product.out_bundle;
             kernels->weigh(&(struct attend_weigh){.scores = scores,
-                                                  .n_positions = BLOCK_POSITIONS,
+                                                  .n_positions = ATTEND_POSITIONS,
                                                   .value_scales = a.block + attend_scales_at(size),
                                                   .scale_stride = product.row_words,
                                                   .running = &running[bundle],
@@ -323,7 +288,7 @@ static void attend_blocks(void *argument, const struct member *member)
         kernels->sum(&sum);
     }
     bench->rates[member->index] =
-        (double)(n_done * BLOCK_POSITIONS * LANES * (values + latent)) / (now - begun);
+        (double)(n_done * ATTEND_POSITIONS * LANES * (values + latent)) / (now - begun);
 }
 
 /* ---- all of it ---- */
@@ -334,8 +299,8 @@ static bool open_bench(struct bench *bench, struct error *err)
     size_t n_columns = 0;
     for (size_t i = 0; i < bench->shapes->n_items; i++)
         n_columns = max_size(n_columns, bench->shapes->items[i].n_columns);
-    bench->n_outputs = (size_t)PLAN_MANY_ROWS * STRIP_ROWS;
-    bench->n_bytes = min_size(MOST_BYTES, max_size(LEAST_BYTES, n_members * THREAD_BYTES));
+    bench->n_outputs = (size_t)CPU_MANY_ROWS * STRIP_ROWS; /* more than any strip's */
+    bench->n_bytes = probe_memory_bytes(n_members);
     bench->weights = pages_allocate(bench->n_bytes, "measuring", err);
     bench->pool = memory_allocate(POOL_BYTES, 1, "measuring", err);
     bench->floats = memory_allocate(CHUNK_ROWS, n_columns * sizeof(float), "measuring", err);
@@ -364,28 +329,26 @@ static void close_bench(struct bench *bench)
     memory_free(bench->attention);
 }
 
-bool plan_measure_memory(struct plan_machine *machine, struct team *team, struct error *err)
+bool cpu_rates_measure(struct cpu_rates *rates, struct team *team, const char *isa,
+                       const struct cpu_shapes *shapes, struct error *err)
 {
-    size_t n_bytes = min_size(MOST_BYTES, max_size(LEAST_BYTES, team_size(team) * THREAD_BYTES));
-    return probe_read_bandwidth(team, n_bytes, MEMORY_SECONDS, &machine->read_rate, err);
-}
-
-bool plan_measure(struct plan_machine *machine, struct team *team, const struct kernels *kernels,
-                  const struct plan_shapes *shapes, struct error *err)
-{
-    struct bench bench = {.kernels = kernels, .shapes = shapes, .team = team};
-    bool ok = plan_measure_memory(machine, team, err) && open_bench(&bench, err);
+    struct kernels kernels;
+    struct bench bench = {.kernels = &kernels, .shapes = shapes, .team = team};
+    *rates = (struct cpu_rates){0};
+    if (!cpu_choose_kernels(&kernels, isa, err))
+        return false;
+    bool ok = open_bench(&bench, err);
     for (size_t i = 0; ok && i < shapes->n_items; i++) {
         take_shape(&bench, shapes->items[i]);
-        machine->rates[machine->n_rates++] = (struct plan_rate){.format = shapes->items[i].format,
-                                                                .n_columns = shapes->items[i].n_columns,
-                                                                .one = product_rate(&bench, 1),
-                                                                .few = product_rate(&bench, PLAN_FEW_ROWS),
-                                                                .many = product_rate(&bench, PLAN_MANY_ROWS)};
+        rates->products[rates->n_products++] = (struct cpu_rate){.format = shapes->items[i].format,
+                                                                 .n_columns = shapes->items[i].n_columns,
+                                                                 .one = product_rate(&bench, 1),
+                                                                 .few = product_rate(&bench, CPU_FEW_ROWS),
+                                                                 .many = product_rate(&bench, CPU_MANY_ROWS)};
     }
     if (ok) {
-        machine->activation_rate = activation_rate(&bench);
-        machine->attention_rate = median_rate(&bench, attend_blocks);
+        rates->activations = activation_rate(&bench);
+        rates->attention = median_rate(&bench, attend_blocks);
     }
     close_bench(&bench);
     return ok;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* blocks.c - random blocks: any bytes, and scales that fit. */
-#include "cli/forge/blocks.h"
+/* random_weights.c - random blocks: any bytes, and scales that fit. */
+#include "quant/random_weights.h"
 
 #include <math.h>
 
@@ -45,9 +45,9 @@ static struct moments measure(enum format format, double scale, double minimum)
     return (struct moments){mean, sqrt(squares / n - mean * mean)};
 }
 
-struct block_scale block_scale_measure(enum format format)
+struct random_scale random_weights_scale(enum format format)
 {
-    struct block_scale scale = {.deviation = 1};
+    struct random_scale scale = {.deviation = 1};
     if (format_info(format)->float_activations)
         return scale;
     if (scales_have_minimum(format))
@@ -68,8 +68,8 @@ static void fill_floats(enum format format, double deviation, struct random *ran
     }
 }
 
-void blocks_fill(enum format format, struct block_scale scale, double deviation, struct random *random,
-                 uint8_t *blocks, size_t n_blocks)
+void random_weights_fill(enum format format, struct random_scale scale, double deviation,
+                         struct random *random, uint8_t *blocks, size_t n_blocks)
 {
     const struct format_info *info = format_info(format);
     if (info->float_activations) {
