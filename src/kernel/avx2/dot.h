@@ -23,6 +23,7 @@
 #define ROWS         4 /* rows that share the activations of a span */
 #define TOKENS       4 /* tokens that share the unpacked rows of a span */
 #define MOST_VECTORS 8 /* of 32 codes: a span of 256 */
+#define CHAINS       2 /* of sums over a span: each waits for the one before */
 
 /* A span of one row. Groups are of 16 columns; formats with scales for 32 repeat them. */
 struct weights {
@@ -91,10 +92,27 @@ INLINE void join_signs(struct family f, struct weights *w)
             _mm256_add_epi8(_mm256_sign_epi8(w->codes[v], w->signs[v]), _mm256_set1_epi8((char)f.offset));
 }
 
+/* Lane i of each half, in all of the half. */
+INLINE __m256i lane_of_halves(__m256i lanes, int i)
+{
+    switch (i) { /* a shuffle's places are part of the instruction, so no memory is read for them */
+    case 0:
+        return _mm256_shuffle_epi32(lanes, 0x00);
+    case 1:
+        return _mm256_shuffle_epi32(lanes, 0x55);
+    case 2:
+        return _mm256_shuffle_epi32(lanes, 0xAA);
+    default:
+        return _mm256_shuffle_epi32(lanes, 0xFF);
+    }
+}
+
 /* The scale of each half of vector v, in all its words. */
 INLINE __m256i scales_of_vector(const struct weights *w, int v)
 {
-    return _mm256_shuffle_epi8(w->scales, _mm256_set1_epi16((short)((2 * v + 1) << 8 | 2 * v)));
+    __m256i twice =
+        v < 4 ? _mm256_unpacklo_epi16(w->scales, w->scales) : _mm256_unpackhi_epi16(w->scales, w->scales);
+    return lane_of_halves(twice, v % 4);
 }
 
 /* Vector v of a span: the integer sums of its products, eight lanes. */
@@ -118,11 +136,16 @@ INLINE __m256i dot_vector(struct family f, const struct weights *w, const struct
 
 INLINE void add_span(struct family f, const struct weights *w, const struct inputs *x, struct lanes *to)
 {
-    __m256 sum = _mm256_mul_ps(_mm256_cvtepi32_ps(dot_vector(f, w, x, 0)), _mm256_set1_ps(x->scales[0]));
+    __m256 sums[CHAINS];
     UNROLL
-    for (int v = 1; v < n_vectors(f); v++)
-        sum = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot_vector(f, w, x, v)), _mm256_set1_ps(x->scales[v]), sum);
-    to->products = _mm256_fmadd_ps(sum, _mm256_set1_ps(w->scale), to->products);
+    for (int v = 0; v < n_vectors(f); v++) {
+        __m256 *sum = &sums[v % CHAINS];
+        __m256 dots = _mm256_cvtepi32_ps(dot_vector(f, w, x, v)), scale = _mm256_set1_ps(x->scales[v]);
+        *sum = v < CHAINS ? _mm256_mul_ps(dots, scale) : _mm256_fmadd_ps(dots, scale, *sum);
+    }
+    if (n_vectors(f) > 1)
+        sums[0] = _mm256_add_ps(sums[0], sums[1]);
+    to->products = _mm256_fmadd_ps(sums[0], _mm256_set1_ps(w->scale), to->products);
 
     if (f.minimum > 0 && f.small) {
         float inputs = x->scales[0] * (float)(x->sums[0] + x->sums[1]);
