@@ -70,12 +70,13 @@ HARDENING := -fstack-protector-strong
 HARDENING += $(if $(sanitized),,$(if $(optimised),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
 
 # One binary for every x86-64: each folder of an instruction set has its own flags, the rest stays at the
-# baseline.
+# baseline. CFLAGS such as -march=native must not widen the vectors of AVX2.
 machine    := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 baseline   := $(if $(filter x86_64,$(machine)),-march=x86-64)
-isa_avx2   := -mavx2 -mfma -mf16c -mbmi2
+of_256     := -mavx2 -mfma -mf16c -mbmi2
+isa_avx2   := $(of_256) -mno-avx512f
 isa_vnni   := $(isa_avx2) -mavxvnni
-isa_avx512 := $(isa_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
+isa_avx512 := $(of_256) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
 isa_vbmi   := $(isa_avx512) -mavx512vbmi -mgfni
 isa_amx    := $(isa_vbmi) -mamx-tile -mamx-int8
 isa_others := $(if $(filter x86_64,$(machine)),neon,avx2 avx512 amx lanes)
@@ -110,7 +111,7 @@ SOURCES += $(wildcard tests/*.c tests/*/*.c bench/*.c)
 
 # Flags of their own for what is made of some sources: objects, and what mk/check.mk makes of them.
 made = $(patsubst %,%/$(1)%,$(BUILD) $(BUILD)/headers $(BUILD)/tidy)
-$(foreach of,avx2 lanes,$(call made,src/kernel/$(of)/)): private OWN := $(isa_avx2) $(KERNEL_CFLAGS)
+$(call made,src/kernel/avx2/) $(call made,src/kernel/lanes/): private OWN := $(isa_avx2) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx2/vnni_): private OWN := $(isa_vnni) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/): private OWN := $(isa_avx512) $(KERNEL_CFLAGS)
 $(call made,src/kernel/avx512/vbmi_): private OWN := $(isa_vbmi) $(KERNEL_CFLAGS)

@@ -136,12 +136,13 @@ static void result(const struct entry *entry, const struct kernels *kernels, str
 
 static bool is_near(const float *a, const float *b, size_t n)
 {
-    float largest = 0, error = 0;
-    for (size_t i = 0; i < n; i++) {
+    float largest = 0;
+    for (size_t i = 0; i < n; i++)
         largest = fmaxf(largest, fabsf(b[i]));
-        error = fmaxf(error, fabsf(a[i] - b[i]));
-    }
-    return error <= (float)TOLERANCE * largest;
+    for (size_t i = 0; i < n; i++)
+        if (!(fabsf(a[i] - b[i]) <= (float)TOLERANCE * largest)) /* nor is what is no number */
+            return false;
+    return true;
 }
 
 static double run_seconds(const struct entry *entry, const struct kernels *kernels, struct vectors *v)

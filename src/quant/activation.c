@@ -7,10 +7,13 @@
 #include "quant/activation.h"
 
 #include <assert.h>
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/bytes.h"
+#include "quant/half.h"
 
 #define PLANE_ALIGNMENT 64 /* a cache line, and the width of an AVX-512 register */
 
@@ -45,31 +48,37 @@ struct activation activation_view(void *row, size_t n_columns)
     return (struct activation){(int8_t *)at, (float *)(void *)scales, (int16_t *)(void *)sums};
 }
 
+/* By the bits of sizes, of which those of infinity and of what is no number are the largest. */
 static float largest_size(const float *x)
 {
-    float largest = 0.0f;
+    uint32_t largest = 0;
     for (int i = 0; i < ACTIVATION_BLOCK; i++) {
-        float size = fabsf(x[i]);
+        uint32_t size = float_to_bits(fabsf(x[i]));
         largest = size > largest ? size : largest;
     }
-    return largest;
+    return float_from_bits(largest);
+}
+
+static float encode_block(const float *x, int8_t *values)
+{
+    float largest = largest_size(x);
+    if (!(largest <= FLT_MAX)) {
+        memset(values, 0, ACTIVATION_BLOCK);
+        return largest;
+    }
+    bool zero = largest < ACTIVATION_LEAST;
+    float inverse = zero ? 0.0f : 127.0f / largest;
+    for (int i = 0; i < ACTIVATION_BLOCK; i++)
+        values[i] = (int8_t)rintf(x[i] * inverse);
+    return zero ? 0.0f : largest / 127.0f;
 }
 
 void activation_encode(const float *x, void *row, size_t n_columns)
 {
     struct activation a = activation_view(row, n_columns);
 
-    for (size_t block = 0; block < n_columns / ACTIVATION_BLOCK; block++) {
-        const float *from = x + block * ACTIVATION_BLOCK;
-        int8_t *to = a.values + block * ACTIVATION_BLOCK;
-        float largest = largest_size(from);
-        bool zero = largest < ACTIVATION_LEAST;
-        float inverse = zero ? 0.0f : 127.0f / largest;
-
-        a.scales[block] = zero ? 0.0f : largest / 127.0f;
-        for (int i = 0; i < ACTIVATION_BLOCK; i++)
-            to[i] = (int8_t)rintf(from[i] * inverse);
-    }
+    for (size_t block = 0; block < n_columns / ACTIVATION_BLOCK; block++)
+        a.scales[block] = encode_block(x + block * ACTIVATION_BLOCK, a.values + block * ACTIVATION_BLOCK);
     for (size_t group = 0; group < n_columns / ACTIVATION_SUM_BLOCK; group++) {
         int sum = 0;
         for (int i = 0; i < ACTIVATION_SUM_BLOCK; i++)

@@ -7,7 +7,9 @@
  *   int16_t sums[n / 16]    the sum of 16 int8 values: what minima of K-quants and offset codes multiply
  * each starting on a cache line, so that a row is one block of memory and rows follow each other at
  * activation_row_bytes(n). Quantizing is: id = 127 / max |x|, int8 = round to nearest even of x * id;
- * where the scale is zero, all 32 values are. What lies between two planes is never read. */
+ * where the scale is zero, all 32 values are. A block that has an infinity or a NaN gets the larger of them
+ * as its scale, and values of zero, so that every product with it is NaN. What lies between two planes is
+ * never read. */
 #ifndef FATHOM_QUANT_ACTIVATION_H
 #define FATHOM_QUANT_ACTIVATION_H
 
@@ -26,7 +28,7 @@ struct activation {
 
 size_t activation_row_bytes(size_t n_columns);                  /* a multiple of 64 */
 struct activation activation_view(void *row, size_t n_columns); /* row: 64-byte aligned */
-/* The reference; kernels must give the same bits. x: finite. */
+/* The reference; kernels must give the same bits. */
 void activation_encode(const float *x, void *row, size_t n_columns);
 void activation_decode(const void *row, float *x, size_t n_columns);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* encode.h - floats to blocks, for F32, F16, BF16, Q8_0, Q4_K and Q6_K.
+/* encode.h - floats to blocks, for F32, F16, BF16, Q8_0, Q4_0, Q4_K and Q6_K.
  *
  * The float formats and Q8_0 round as ggml's reference does, bit for bit; Q4_K
  * and Q6_K search for the least squared error. All give the same bits on every

@@ -213,7 +213,7 @@ static void test_float_rows_of_any_length(void **state)
 /* One output alone, with rows and tokens at other places, and a hint at unreadable rows: the same bits. */
 static void check_company(const struct products *products)
 {
-    static const size_t columns[] = {256, 352, 1408};
+    static const size_t columns[] = {256, 352, 1408, 2304};
     struct random random = random_seeded(13);
 
     for (int format = 0; format < FORMAT_COUNT; format++) {

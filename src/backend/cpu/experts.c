@@ -182,11 +182,11 @@ static void fill_slots(const struct experts_work *work)
         const uint8_t *int8 = NULL;
         for (size_t k = 0; k < (run->batch->n_rows == 1 ? 1 : n_used); k++) {
             size_t slot = run->batch->n_rows == 1 ? 0 : cpu->slots->slot_of[row * n_used + k];
-            uint8_t *to = inputs->int8 + slot * inputs->int8_bytes;
             if (floats)
                 memcpy(operand_row(inputs, slot), x, n_hidden * sizeof(float));
             if (inputs->int8 == NULL)
                 continue;
+            uint8_t *to = inputs->int8 + slot * inputs->int8_bytes;
             if (int8 == NULL)
                 cpu->kernels.quantize(x, to, n_hidden);
             else

@@ -79,25 +79,14 @@ INLINE __m256i half_of(__m256i numbers, size_t half)
                                            : _mm256_extracti128_si256(numbers, 1));
 }
 
-INLINE void put_minima(const struct family *f, const struct weights rows[LANES], struct panel *panel,
-                       size_t block, size_t row)
+/* Of 32 columns each, in every second of the 16 that rows have. */
+INLINE void put_minima(const struct weights rows[LANES], struct panel *panel, size_t block, size_t row)
 {
-    const __m256 factors = minima_of(rows);
     __m256i v[LANES];
-    if (f->minimum == 32) { /* of 16 columns, twice each */
-        UNROLL
-        for (size_t r = 0; r < LANES; r++)
-            v[r] = _mm256_srai_epi32(rows[r].minima, 16);
-        put_floats_of_rows(v, factors, rows_from(panel->minima[block] + row), 1);
-        return;
-    }
     UNROLL
-    for (size_t half = 0; half < 2; half++) {
-        UNROLL
-        for (size_t r = 0; r < LANES; r++)
-            v[r] = half_of(rows[r].minima, half);
-        put_floats_of_rows(v, factors, rows_from(panel->minima[2 * block + 8 * half] + row), 1);
-    }
+    for (size_t r = 0; r < LANES; r++)
+        v[r] = _mm256_srai_epi32(rows[r].minima, 16);
+    put_floats_of_rows(v, minima_of(rows), rows_from(panel->minima[block] + row), 1);
 }
 
 /* A block of LANES rows to the panel, from its row `row` and its 32 columns `block` on. */
@@ -110,7 +99,7 @@ INLINE void fill_unpacked(const struct panel_format *format, const uint8_t *cons
 {
     struct weights unpacked[LANES];
     size_t at = 0;
-    for (size_t block = 0; block < n_blocks; block += (size_t)n_vectors(format->family)) {
+    for (size_t block = 0; block < n_blocks; block += MOST_VECTORS) {
         format->unpack_rows(rows, at, unpacked);
         put_rows(&format->family, unpacked, panel, block, row);
         at += format->family.span_bytes;

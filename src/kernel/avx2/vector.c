@@ -5,6 +5,7 @@
  * not depend on its place. */
 #include "kernel/avx2/avx2.h"
 
+#include <float.h>
 #include <immintrin.h>
 #include <math.h>
 
@@ -33,11 +34,18 @@ static inline __m256 size_of(__m256 v)
     return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), v);
 }
 
-static inline float largest_lane(__m256 v)
+/* As integers: what is no number is larger than all that is. */
+static inline __m256i larger_size(__m256 a, __m256 b)
 {
-    __m128 four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+    return _mm256_max_epi32(_mm256_castps_si256(size_of(a)), _mm256_castps_si256(size_of(b)));
+}
+
+static inline float largest_lane(__m256i v)
+{
+    __m128i four = _mm_max_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    __m128i two = _mm_max_epi32(four, _mm_shuffle_epi32(four, _MM_SHUFFLE(1, 0, 3, 2)));
+    __m128i one = _mm_max_epi32(two, _mm_shuffle_epi32(two, _MM_SHUFFLE(2, 3, 0, 1)));
+    return _mm_cvtss_f32(_mm_castsi128_ps(one));
 }
 
 /* 32 values to int8; the sums of both halves. */
@@ -46,9 +54,13 @@ static inline void quantize_block(const float *x, int8_t *values, float *scale, 
     __m256 v[4];
     for (int i = 0; i < 4; i++)
         v[i] = _mm256_loadu_ps(x + LANES * i);
-    __m256 low = _mm256_max_ps(size_of(v[0]), size_of(v[1])),
-           high = _mm256_max_ps(size_of(v[2]), size_of(v[3]));
-    float largest = largest_lane(_mm256_max_ps(low, high));
+    float largest = largest_lane(_mm256_max_epi32(larger_size(v[0], v[1]), larger_size(v[2], v[3])));
+    if (!(largest <= FLT_MAX)) {
+        memset(values, 0, ACTIVATION_BLOCK);
+        sums[0] = sums[1] = 0;
+        *scale = largest;
+        return;
+    }
     bool zero = largest < ACTIVATION_LEAST;
     __m256 inverse = _mm256_set1_ps(zero ? 0.0f : 127.0f / largest);
     *scale = zero ? 0.0f : largest / 127.0f;

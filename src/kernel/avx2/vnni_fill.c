@@ -38,7 +38,7 @@ static void put_looked_up_rows(const struct family *f, const struct weights rows
         put_floats_of_rows(v, factors, to.scales + odd, n);
     }
     if (f->minimum > 0)
-        put_minima(f, rows, panel, block, row);
+        put_minima(rows, panel, block, row);
 }
 
 static void fill_looked_up(const struct panel_format *format, const uint8_t *const rows[LANES],
