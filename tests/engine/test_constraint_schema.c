@@ -49,6 +49,9 @@ static void objects(void **state)
         BAD("{\"ab\":1}", "{\"x\":null}", "{\"x\":1,\"ab\":2}", "{\"x\":1,\"ab\":null}", "{\"\\u0061b\":1}"));
     schema("{\"type\":\"object\",\"additionalProperties\":{\"type\":\"boolean\"}}",
            GOOD("{}", "{\"any\":true,\"t\\n\":false}"), BAD("{\"a\":1}"));
+    schema("{\"type\":\"object\",\"required\":[\"k\",\"k\"]}", GOOD("{\"k\":1}"), BAD("{\"k\":1,\"k\":1}"));
+    schema("{\"allOf\":[{\"type\":\"object\",\"required\":[\"a\",\"b\"]},{\"required\":[\"b\"]}]}",
+           GOOD("{\"a\":1,\"b\":2}"), BAD("{\"a\":1,\"b\":2,\"b\":2}", "{\"a\":1}"));
     schema("{\"type\":\"object\",\"required\":[\"k\"]}", GOOD("{\"k\":1}", "{\"k\":[],\"l\":2}"),
            BAD("{}", "{\"l\":2}"));
     schema("{\"type\":\"object\",\"properties\":{},\"additionalProperties\":false}", GOOD("{}", "{ }"),

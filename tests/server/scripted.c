@@ -35,6 +35,21 @@ static uint32_t id_of(struct words *words, const char *text)
     return (uint32_t)(SMALL_SPECIALS + BYTES + words->n_texts - 1);
 }
 
+static void read_script(struct words *words, const struct scripted_step *steps, size_t n_steps)
+{
+    for (size_t i = 0; i < n_steps; i++) {
+        id_of(words, steps[i].from);
+        id_of(words, steps[i].to);
+    }
+}
+
+unsigned scripted_token(const struct scripted_step *steps, size_t n_steps, const char *text)
+{
+    struct words words = {0};
+    read_script(&words, steps, n_steps);
+    return id_of(&words, text);
+}
+
 static uint32_t count_tokens(const struct words *words)
 {
     return (uint32_t)(SMALL_SPECIALS + BYTES + words->n_texts);
@@ -112,10 +127,7 @@ const char *scripted_write(struct scratch *scratch, const struct scripted_step *
     struct model model = model_small(LAYOUT_NEW);
     struct gguf file;
     struct error err = {0};
-    for (size_t i = 0; i < n_steps; i++) {
-        id_of(&words, steps[i].from);
-        id_of(&words, steps[i].to);
-    }
+    read_script(&words, steps, n_steps);
     model.vocabulary = count_tokens(&words);
     model.hidden = (uint32_t)round_up(model.vocabulary, 32);
     model.format = FORMAT_F32;

@@ -17,6 +17,9 @@ struct scripted_step {
     float logit; /* of `to` behind `from`; where nothing is said it is 0 */
 };
 
+/* The token of a script's text. */
+unsigned scripted_token(const struct scripted_step *steps, size_t n_steps, const char *text);
+
 /* Writes the model with R1's template (without <think> at its end), and returns its path, valid until the
  * next call on `scratch`. */
 const char *scripted_write(struct scratch *scratch, const struct scripted_step *steps, size_t n_steps);

@@ -250,7 +250,7 @@ static void logprobs_of_both_kinds(void **state)
     assert_string_equal(
         buffer_text(&out),
         "{\"tokens\":[\" sea\",\" the\"],\"token_logprobs\":[-0.25,-9999],"
-        "\"top_logprobs\":[{\" sea\":-0.25,\" the\":-9999},{}],\"text_offset\":[4,8]}"
+        "\"top_logprobs\":[{\" sea\":-0.25,\" the\":-9999},{\" the\":-9999}],\"text_offset\":[4,8]}"
         "{\"content\":[{\"token\":\" sea\",\"logprob\":-0.25,\"bytes\":[32,115,101,97],\"top_logprobs\":["
         "{\"token\":\" sea\",\"logprob\":-0.25,\"bytes\":[32,115,101,97]},"
         "{\"token\":\" the\",\"logprob\":-9999,\"bytes\":[32,116,104,101]}]},"

@@ -43,7 +43,19 @@ static const struct scripted_step steps[] = {
     {"{\"n\": 7}", END, 9},
     {"<｜tool▁outputs▁end｜>", "It is deep.", 9},
     {"It is deep.", END, 9},
+    /* what comes where a client forbids the first texts */
+    {"<｜tool▁outputs▁end｜>", CALLS, 8},
+    {"<｜tool▁outputs▁end｜>", CALL, 7},
+    {"<｜tool▁outputs▁end｜>", "{\"any\": [true]}", 6},
+    {"<｜Assistant｜>", "<think>", 11},
+    {"<think>", "Hm.", 9},
+    {"Hm.", "</think>", 9},
+    {"</think>", "\n\n", 9},
+    {"</think>", "{\"n\": 7}", 8},
+    {"\n\n", "See ST", 9},
+    {"\n\n", "{\"n\": 7}", 8},
 };
+#define N_STEPS (sizeof steps / sizeof *steps)
 
 #define TOOLS                                                                                             \
     "'tools': [{'type': 'function', 'function': {'name': 'look', 'description': 'Look there', "           \
@@ -285,6 +297,83 @@ static void json_is_what_comes(void **state)
     }
 }
 
+/* The answer to a question without the text that it would begin with. */
+static json_t *ask_without(const struct serving *serving, const char *text, const char *fields)
+{
+    struct buffer all = {0};
+    buffer_append_format(&all, "'logit_bias': {'%u': -100}, 'max_tokens': 60, %s",
+                         scripted_token(steps, N_STEPS, text), fields);
+    json_t *answer = ask_whole(serving, buffer_text(&all));
+    buffer_release(&all);
+    return answer;
+}
+
+#define JSON_ANSWER "'response_format': {'type': 'json_object'}"
+#define TOOL_CAME                                                                                        \
+    "'temperature': 0, 'messages': [{'role': 'user', 'content': 'How deep?'}, {'role': 'assistant', "    \
+    "'content': null, 'tool_calls': [{'id': 'call_1', 'type': 'function', 'function': {'name': 'look', " \
+    "'arguments': '{}'}}]}, {'role': 'tool', 'tool_call_id': 'call_1', 'content': '10,994 m'}]"
+
+/* A constraint is of the content: a model that would call a tool calls it, and otherwise JSON comes. */
+static void json_leaves_calls_to_the_model(void **state)
+{
+    json_t *called = ask_without(*state, "It is deep.",
+                                 TOOLS ", " JSON_ANSWER ", 'parallel_tool_calls': false, " TOOL_CAME);
+    expect(json_object_get(choice_of(called), "finish_reason"), "\"tool_calls\"");
+    expect_call(call_of(message_of(called), 0), "look", "{\"at\": \"the sea\"}");
+    json_decref(called);
+    json_t *answered = ask_whole(*state, TOOLS ", " JSON_ANSWER ", 'max_tokens': 60, " TOOL_CAME);
+    expect(json_object_get(message_of(answered), "content"), "\"{\\\"any\\\": [true]}\"");
+    json_decref(answered);
+    json_t *demanded =
+        ask_whole(*state, QUESTION ", " TOOLS ", " JSON_ANSWER
+                                   ", 'tool_choice': 'required', 'parallel_tool_calls': false");
+    expect_call(call_of(message_of(demanded), 0), "look", "{\"at\": \"the sea\"}");
+    json_decref(demanded);
+}
+
+/* A model that would reason does so first, under a template that leaves that to it. */
+static void json_and_calls_wait_for_a_reasoning(void **state)
+{
+    json_t *answer = ask_without(*state, "See ST", QUESTION ", " JSON_ANSWER);
+    expect(json_object_get(message_of(answer), "reasoning_content"), "\"Hm.\"");
+    expect(json_object_get(message_of(answer), "content"), "\"{\\\"n\\\": 7}\"");
+    json_decref(answer);
+    json_t *called = ask_without(*state, "See ST",
+                                 QUESTION ", " TOOLS ", 'tool_choice': 'required', "
+                                          "'parallel_tool_calls': false");
+    expect(json_object_get(message_of(called), "reasoning_content"), "\"Hm.\"");
+    expect_call(call_of(message_of(called), 0), "look", "{\"at\": \"the sea\"}");
+    json_decref(called);
+}
+
+/* A client that has begun the answer gets the rest. */
+static void json_goes_on_with_what_was_begun(void **state)
+{
+#define BEGUN(text)                                                                                    \
+    "'temperature': 0, 'max_tokens': 20, 'continue_final_message': true, 'json_schema': {'type': "     \
+    "'object', 'properties': {'n': {'const': 7}}, 'required': ['n'], 'additionalProperties': false}, " \
+    "'messages': [{'role': 'user', 'content': 'How deep?'}, {'role': 'assistant', 'content': '" text "'}]"
+    json_t *answer = ask_whole(*state, BEGUN("{\\'n\\': "));
+    const char *rest = json_string_value(json_object_get(message_of(answer), "content"));
+    assert_true(rest[0] == '7' && rest[strcspn(rest + 1, "7}") + 1] == '}'); /* white space between them */
+    expect(json_object_get(choice_of(answer), "finish_reason"), "\"stop\"");
+    json_decref(answer);
+    char *refused = ask_server(*state, CHAT, "", "{" BEGUN("It is ") "}");
+    assert_has(refused, "HTTP/1.1 400");
+    assert_has(refused, "beginning");
+    free(refused);
+}
+
+/* Neither several calls nor one alone. */
+static void none_is_none(void **state)
+{
+    json_t *answer = ask_without(*state, "It is deep.", TOOLS ", 'tool_choice': 'none', " TOOL_CAME);
+    assert_null(json_object_get(message_of(answer), "tool_calls"));
+    expect(json_object_get(message_of(answer), "content"), "\"{\\\"any\\\": [true]}\"");
+    json_decref(answer);
+}
+
 static void a_schema_that_cannot_be_kept_is_refused(void **state)
 {
     char *answer =
@@ -302,7 +391,7 @@ static int open_serving(void **state)
     static struct scratch scratch;
     scratch_make(&scratch);
     serving = serving_with(2048, 2);
-    serving.options.worker.path = scripted_write(&scratch, steps, sizeof steps / sizeof *steps);
+    serving.options.worker.path = scripted_write(&scratch, steps, N_STEPS);
     serving_start(&serving);
     wait_until_loaded(&serving);
     scratch_remove(&scratch);
@@ -327,6 +416,10 @@ int main(void)
         cmocka_unit_test(results_come_back_as_messages),
         cmocka_unit_test(a_conversation_with_calls_is_held),
         cmocka_unit_test(json_is_what_comes),
+        cmocka_unit_test(json_leaves_calls_to_the_model),
+        cmocka_unit_test(json_and_calls_wait_for_a_reasoning),
+        cmocka_unit_test(json_goes_on_with_what_was_begun),
+        cmocka_unit_test(none_is_none),
         cmocka_unit_test(a_schema_that_cannot_be_kept_is_refused),
     };
     return cmocka_run_group_tests(tests, open_serving, close_serving);

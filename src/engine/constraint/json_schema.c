@@ -259,13 +259,20 @@ struct property {
     bool is_required;
 };
 
+/* Among the first n. */
+static bool is_among(const json_t *list, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) {
+        const json_t *one = json_array_get(list, i);
+        if (json_is_string(one) && strcmp(json_string_value(one), name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool is_listed(const json_t *list, const char *name)
 {
-    size_t i;
-    const json_t *one;
-    json_array_foreach(list, i,
-                       one) if (json_is_string(one) && strcmp(json_string_value(one), name) == 0) return true;
-    return false;
+    return is_among(list, json_array_size(list), name);
 }
 
 /* A property's name as JSON spells it, then its value. */
@@ -297,7 +304,7 @@ static size_t list_properties(struct compiler *c, const json_t *schema, uint32_t
         name = json_string_value(one);
         if (name == NULL)
             refuse_keyword(c, "required", "is not a list of names");
-        else if (json_object_get(properties, name) == NULL)
+        else if (json_object_get(properties, name) == NULL && !is_among(required, i, name))
             list[n++] = (struct property){member_of(c, name, other), true};
     }
     return n;

@@ -50,17 +50,18 @@ static void add_chat_entry(struct logprobs *logprobs, const struct fathom_vocabu
     buffer_append_text(out, "]}");
 }
 
-/* An object of the likeliest tokens' texts. Several are sent as the same text, where they are no whole
- * characters: the likeliest of those stands for all, since no key may come twice. */
+/* An object of the likeliest tokens' texts, and the picked one's. Several are sent as the same text, where
+ * they are no whole characters: the likeliest of those stands for all, since no key may come twice. */
 static void write_top(struct buffer *out, const struct fathom_vocabulary *vocabulary,
-                      const struct fathom_logprob *top, size_t n_top)
+                      struct fathom_logprob picked, const struct fathom_logprob *top, size_t n_top)
 {
     struct buffer keys = {0};
-    size_t ends[FATHOM_MOST_LOGPROBS + 1] = {0}, n = 0;
+    size_t ends[FATHOM_MOST_LOGPROBS + 2] = {0}, n = 0;
     buffer_append_text(out, "{");
-    for (size_t i = 0; i < n_top; i++) {
+    for (size_t i = 0; i <= n_top; i++) {
+        const struct fathom_logprob *entry = i < n_top ? &top[i] : &picked;
         size_t n_bytes, same = 0;
-        const char *text = text_of_token(vocabulary, top[i].token, &n_bytes);
+        const char *text = text_of_token(vocabulary, entry->token, &n_bytes);
         json_write_text(&keys, text, n_bytes);
         const size_t begin = ends[n], n_key = keys.n_bytes - begin;
         while (same < n && (ends[same + 1] - ends[same] != n_key ||
@@ -73,7 +74,7 @@ static void write_top(struct buffer *out, const struct fathom_vocabulary *vocabu
         buffer_append_text(out, n > 0 ? "," : "");
         buffer_append(out, keys.bytes + begin, n_key);
         buffer_append_text(out, ":");
-        write_logprob(out, top[i].logprob);
+        write_logprob(out, entry->logprob);
         ends[++n] = keys.n_bytes;
     }
     buffer_append_text(out, "}");
@@ -87,9 +88,10 @@ static void add_completion_entry(struct logprobs *logprobs, const struct fathom_
     const char *text = text_of_token(vocabulary, picked.token, &n_bytes);
     json_write_text(&logprobs->entries, text, n_bytes);
     write_logprob(&logprobs->numbers, picked.logprob);
-    write_top(&logprobs->tops, vocabulary, top, n_top);
-    buffer_append_format(&logprobs->offsets, "%zu", logprobs->n_bytes);
-    logprobs->n_bytes += n_bytes;
+    write_top(&logprobs->tops, vocabulary, picked, top, n_top);
+    buffer_append_format(&logprobs->offsets, "%zu", logprobs->n_characters);
+    for (size_t i = 0; i < n_bytes; i++) /* as many as have begun */
+        logprobs->n_characters += ((unsigned char)text[i] & 0xC0) != 0x80;
 }
 
 void logprobs_add(struct logprobs *logprobs, const struct fathom_vocabulary *vocabulary,

@@ -16,7 +16,7 @@ struct logprobs {
     bool wanted;
     bool is_chat;
     uint32_t n_entries;
-    size_t n_bytes;                       /* of text so far: where the next token of a completion begins */
+    size_t n_characters;                  /* of text so far: where the next token of a completion begins */
     struct buffer entries;                /* of a chat, or a completion's `tokens` */
     struct buffer numbers, tops, offsets; /* of a completion */
 };

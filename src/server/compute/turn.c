@@ -14,10 +14,12 @@
  * answer has a thousand words. In an answer that short there is no room for any. */
 #define MOST_RESERVED   2048
 #define LEAST_TO_REASON 16
+#define MOST_WHITE      4 /* tokens before a content; the reply drops them */
 
 /* ---- the beginning ---- */
 
-/* A model that is told of no tools may still have learned to call some. Copies the biases, with one more. */
+/* A model that is told of no tools may still have learned to call some, with or without what opens several
+ * calls. Copies the biases, with those of both tokens behind them. */
 static bool forbid_calls(const struct turn *turn, struct fathom_sampling *sampling,
                          struct fathom_bias **biases, struct fathom_error *err)
 {
@@ -25,13 +27,14 @@ static bool forbid_calls(const struct turn *turn, struct fathom_sampling *sampli
     if (!fathom_call_open(turn->vocabulary, NULL, &tokens, NULL) || tokens.n == 0)
         return true; /* its template has no calls */
     struct error inner = {0};
-    *biases = memory_allocate(sampling->n_biases + 1, sizeof **biases, "biases", &inner);
+    *biases = memory_allocate(sampling->n_biases + 2, sizeof **biases, "biases", &inner);
     if (*biases == NULL) {
         snprintf(err->text, sizeof err->text, "%s", inner.text);
     } else {
         if (sampling->n_biases > 0)
             memcpy(*biases, sampling->biases, sampling->n_biases * sizeof **biases);
-        (*biases)[sampling->n_biases++] = (struct fathom_bias){tokens.ids[0], -INFINITY};
+        for (size_t i = 0; i < min_size(tokens.n, 2); i++)
+            (*biases)[sampling->n_biases++] = (struct fathom_bias){tokens.ids[i], -INFINITY};
         sampling->biases = *biases;
     }
     fathom_tokens_release(&tokens);
@@ -54,14 +57,31 @@ static bool open_sampler(struct turn *turn, const struct request *request, struc
     return true;
 }
 
+/* What the client has begun, the constraint has behind it. */
+static bool accept_beginning(struct turn *turn, const char *text, struct fathom_error *err)
+{
+    struct fathom_tokens tokens = {0};
+    bool fits = fathom_tokenize(turn->vocabulary, text, strlen(text), 0, &tokens, err);
+    for (size_t i = 0; fits && i < tokens.n; i++) {
+        fits = fathom_constraint_accept(turn->constraint, tokens.ids[i]);
+        if (!fits)
+            snprintf(err->text, sizeof err->text, "the answer's beginning is none of what may be answered");
+    }
+    fathom_tokens_release(&tokens);
+    return fits;
+}
+
+/* A call that the client demands is the answer, so there is no content to constrain. */
 static bool open_constraint(struct turn *turn, const struct request *request, struct fathom_error *err)
 {
     const char *text = request->constraint_text;
-    if (!request->is_constrained)
+    if (!request->is_constrained || request->tool_choice >= TOOLS_REQUIRED)
         return true;
     turn->constraint = fathom_constraint_open(turn->vocabulary, request->constraint, text,
                                               text != NULL ? strlen(text) : 0, err);
-    return turn->constraint != NULL;
+    if (turn->constraint == NULL || !request->continues)
+        return turn->constraint != NULL;
+    return accept_beginning(turn, request->messages[request->n_messages - 1].content, err);
 }
 
 static bool open_reader(struct turn *turn, const struct request *request, struct fathom_error *err)
@@ -100,10 +120,23 @@ static bool is_reasoning(const struct turn *turn)
     return turn->reply != NULL && fathom_reply_is_reasoning(turn->reply);
 }
 
+/* Whether what waits for the content, a constraint or a call that is demanded, would be too early: the model
+ * may yet begin a reasoning, or a call of its own choice. */
+static bool is_open(const struct turn *turn)
+{
+    const struct request *request = &turn->job->request;
+    bool demands = request->tool_choice >= TOOLS_REQUIRED && !turn->called;
+    bool waits = turn->constraint != NULL && !turn->constrained;
+    bool may_think = turn->reply != NULL && turn->n_reasoning == 0 &&
+                     request_thinks(request) == FATHOM_THINK_AUTO && !request->continues;
+    bool may_call = waits && request->n_tools > 0 && request->tool_choice == TOOLS_AUTO;
+    return (waits || demands) && (may_think || may_call) && !is_reasoning(turn) && turn->n_white < MOST_WHITE;
+}
+
 /* A constraint speaks of the content: it waits until the reasoning is over. */
 static void constrain(struct turn *turn)
 {
-    if (turn->constraint == NULL || turn->constrained || is_reasoning(turn))
+    if (turn->constraint == NULL || turn->constrained || is_reasoning(turn) || is_open(turn))
         return;
     fathom_sampler_constrain(turn->sampler, turn->constraint);
     turn->constrained = true;
@@ -256,13 +289,67 @@ static bool open_call(struct turn *turn)
 {
     const struct request *request = &turn->job->request;
     struct fathom_tokens tokens = {0};
-    if (turn->called || is_reasoning(turn) || request->tool_choice < TOOLS_REQUIRED)
+    if (turn->called || is_reasoning(turn) || is_open(turn) || request->tool_choice < TOOLS_REQUIRED)
         return false;
     turn->called = true;
     if (!fathom_call_open(turn->vocabulary, request->tool_name, &tokens, NULL) || tokens.n == 0)
         return false;
     force(turn, &tokens);
     return true;
+}
+
+static bool is_text(const struct turn *turn, uint32_t token, const char *text)
+{
+    size_t n_bytes;
+    const char *bytes = fathom_token_text(turn->vocabulary, token, &n_bytes);
+    return bytes != NULL && n_bytes == strlen(text) && memcmp(bytes, text, n_bytes) == 0;
+}
+
+static bool is_white(const struct turn *turn, uint32_t token)
+{
+    size_t n_bytes, n_white = 0;
+    const char *bytes = fathom_token_text(turn->vocabulary, token, &n_bytes);
+    while (bytes != NULL && n_white < n_bytes && strchr(" \t\r\n", bytes[n_white]) != NULL)
+        n_white++;
+    return n_white > 0 && n_white == n_bytes;
+}
+
+static bool begins_call(const struct turn *turn, uint32_t token)
+{
+    struct fathom_tokens tokens = {0};
+    bool known = fathom_call_open(turn->vocabulary, NULL, &tokens, NULL);
+    bool begins = false;
+    for (size_t i = 0; known && i < min_size(tokens.n, 2); i++)
+        begins = begins || tokens.ids[i] == token;
+    fathom_tokens_release(&tokens);
+    return begins;
+}
+
+/* What the model would go on with, where that is open: with white space it stays so, and so it does with a
+ * reasoning, which comes first. A call is not constrained; content is, from this token on. */
+static void settle(struct turn *turn, uint32_t token)
+{
+    if (is_white(turn, token)) {
+        turn->n_white++;
+        return;
+    }
+    if (turn->n_reasoning == 0 && is_text(turn, token, "<think>"))
+        return;
+    turn->n_white = MOST_WHITE;
+    if (turn->job->request.tool_choice == TOOLS_AUTO && begins_call(turn, token)) {
+        fathom_constraint_close(turn->constraint);
+        turn->constraint = NULL;
+    }
+    constrain(turn);
+}
+
+static uint32_t pick(struct turn *turn, const float *logits)
+{
+    uint32_t token = fathom_sampler_pick(turn->sampler, logits);
+    if (token == FATHOM_NO_TOKEN || !is_open(turn))
+        return token;
+    settle(turn, token);
+    return turn->constrained ? fathom_sampler_pick(turn->sampler, logits) : token;
 }
 
 static void note_logprobs(struct turn *turn, const float *logits, uint32_t token)
@@ -276,6 +363,21 @@ static void note_logprobs(struct turn *turn, const float *logits, uint32_t token
     logprobs_add(&turn->delivery.logprobs, turn->vocabulary, picked, top, n);
 }
 
+/* A token of the model's, or instead the call that the client demands. */
+static void take_next(struct turn *turn)
+{
+    const float *logits = fathom_session_logits(turn->slot->session);
+    uint32_t token = pick(turn, logits);
+    if (open_call(turn))
+        return;
+    if (token == FATHOM_NO_TOKEN) {
+        fail_turn(turn, "no token can follow: the constraint, or the biases, forbid them all");
+        return;
+    }
+    note_logprobs(turn, logits, token);
+    add(turn, token);
+}
+
 void turn_advance(struct turn *turn)
 {
     if (turn->over || turn_reads_prompt(turn))
@@ -285,16 +387,8 @@ void turn_advance(struct turn *turn)
         turn->read = fathom_session_stats(turn->slot->session);
     }
     turn->n_pending = 0;
-    if (!close_reasoning(turn) && !open_call(turn)) {
-        const float *logits = fathom_session_logits(turn->slot->session);
-        uint32_t token = fathom_sampler_pick(turn->sampler, logits);
-        if (token == FATHOM_NO_TOKEN) {
-            fail_turn(turn, "no token can follow: the constraint, or the biases, forbid them all");
-        } else {
-            note_logprobs(turn, logits, token);
-            add(turn, token);
-        }
-    }
+    if (!close_reasoning(turn) && !open_call(turn))
+        take_next(turn);
     if (delivery_has_failed(&turn->delivery))
         fail_turn(turn, "the answer calls too many tools, or there is no memory for it");
     delivery_flush(&turn->delivery);

@@ -24,6 +24,7 @@ struct turn {
     struct fathom_constraint *constraint; /* NULL: none */
     bool constrained;                     /* the sampler asks it by now */
     bool called;                          /* the call that the client demands was opened */
+    size_t n_white;                       /* tokens of white space that left open what the answer is */
     struct fathom_reply *reply;           /* of a chat */
     struct fathom_text_stream *text;      /* of a completion */
     struct delivery delivery;

@@ -15,13 +15,12 @@ void wording_release(struct wording *prompt)
 
 static struct fathom_chat chat_of(const struct request *request, const struct fathom_tokens *held)
 {
-    const bool silent = request->quick || request->chore != CHORE_NONE;
     return (struct fathom_chat){
         .messages = request->messages,
         .n_messages = request->n_messages,
         .tools = request->tools,
         .n_tools = request->tool_choice == TOOLS_NONE ? 0 : request->n_tools,
-        .think = silent ? FATHOM_THINK_OFF : request->think,
+        .think = request_thinks(request),
         .ending = request->continues ? FATHOM_CONTINUE : FATHOM_ANSWER,
         .held = held->ids,
         .n_held = held->n,

@@ -174,14 +174,18 @@ bool read_grammar(struct reading *reading, const struct field *field, const json
 
 bool read_response_format(struct reading *reading, const struct field *field, const json_t *value)
 {
-    static const char *const known[] = {"type", "json_schema", NULL};
+    static const char *const known[] = {"type", "json_schema", "schema", NULL};
     static const struct field schema_field = {.name = "response_format.json_schema.schema"};
+    static const struct field short_field = {.name = "response_format.schema"}; /* llama.cpp has it */
+    const json_t *schema = json_object_get(value, "schema");
     const char *type = json_string_value(json_object_get(value, "type"));
     if (!json_is_object(value) || type == NULL)
         return reading_wrong_type(reading, field->name, "an object with a type");
     reading_ignore_others(reading, field->name, value, known);
     if (strcmp(type, "text") == 0)
         return true;
+    if (strcmp(type, "json_object") == 0 && schema != NULL && !json_is_null(schema))
+        return read_schema(reading, &short_field, schema);
     if (strcmp(type, "json_object") == 0)
         return constrain(reading, field->name, FATHOM_JSON_OBJECT);
     if (strcmp(type, "json_schema") == 0)

@@ -95,6 +95,9 @@ static bool read_calls(struct reading *reading, const char *param, const json_t 
         return true;
     if (!json_is_array(values))
         return reading_wrong_type(reading, param, "a list");
+    if (n > REQUEST_CALLS)
+        return refuse(reading->refusal, "invalid_value", param, "%s has %zu calls; at most %d", param, n,
+                      REQUEST_CALLS);
     struct fathom_tool_call *calls = arena_allocate(&reading->request->arena, n, sizeof *calls);
     if (calls == NULL)
         return reading_no_memory(reading);

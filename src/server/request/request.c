@@ -141,13 +141,30 @@ bool request_parse(struct request *request, enum request_kind kind, const char *
     return parsed;
 }
 
+static size_t text_bytes(const char *text)
+{
+    return text != NULL ? strlen(text) : 0;
+}
+
 size_t request_text_bytes(const struct request *request)
 {
     size_t n_bytes = request->prompt_bytes;
-    for (size_t i = 0; i < request->n_messages; i++)
-        if (request->messages[i].content != NULL)
-            n_bytes += strlen(request->messages[i].content);
+    for (size_t i = 0; i < request->n_messages; i++) {
+        const struct fathom_message *message = &request->messages[i];
+        n_bytes += text_bytes(message->content);
+        for (size_t j = 0; j < message->n_calls; j++)
+            n_bytes += text_bytes(message->calls[j].name) + text_bytes(message->calls[j].arguments);
+    }
+    for (size_t i = 0; i < request->n_tools && request->tool_choice != TOOLS_NONE; i++) {
+        const struct fathom_tool *tool = &request->tools[i];
+        n_bytes += text_bytes(tool->name) + text_bytes(tool->description) + text_bytes(tool->parameters);
+    }
     return n_bytes;
+}
+
+enum fathom_think request_thinks(const struct request *request)
+{
+    return request->quick || request->chore != CHORE_NONE ? FATHOM_THINK_OFF : request->think;
 }
 
 void request_release(struct request *request)

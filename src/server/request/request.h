@@ -19,6 +19,7 @@
 #define REQUEST_VALUES   400000 /* in a body; the longest context of these models has 163840 positions */
 #define REQUEST_MESSAGES 4096
 #define REQUEST_TOOLS    128 /* OpenAI's limit */
+#define REQUEST_CALLS    128 /* of tools, in one message */
 #define REQUEST_STOPS    32  /* fathom_stop_open()'s */
 #define REQUEST_BIASES   1024
 
@@ -93,7 +94,9 @@ bool request_parse(struct request *request, enum request_kind kind, const char *
                    const struct request_defaults *defaults, struct refusal *refusal);
 void request_release(struct request *request); /* zeroed is fine */
 
-size_t request_text_bytes(const struct request *request); /* of its prompt, or of all messages' contents */
-const char *chore_name(enum chore chore);                 /* "title"; "" for none */
+/* Of its prompt, or of all that its messages and its tools put into one. */
+size_t request_text_bytes(const struct request *request);
+enum fathom_think request_thinks(const struct request *request); /* off where it is quick, or a chore */
+const char *chore_name(enum chore chore);                        /* "title"; "" for none */
 
 #endif
