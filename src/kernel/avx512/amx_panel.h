@@ -22,6 +22,7 @@
 
 #define FEW          6 /* reckoned, not measured */
 #define STRIP_BLOCKS 8 /* of 32 columns whose sums are made together: 8 or 16 KB */
+_Static_assert(STRIP_BLOCKS * ACTIVATION_BLOCK == SPAN, "a strip is a span, where that has one scale");
 
 /* Numbers of tiles. Fewer tokens than MOST_TOKENS have shapes of their own. */
 #define WHOLE_TOKENS 0
@@ -108,7 +109,9 @@ INLINE void multiply_bundle(struct kind k, const struct sides *given, const stru
     for (size_t first = 0; first < n_blocks; first += STRIP_BLOCKS) {
         size_t n = min_size(STRIP_BLOCKS, n_blocks - first);
         sum_in_tiles(k, given->pair->panels[0], bundle, first * per_block, n * per_block, sums);
-        for (size_t block = first; block < first + n; block++) {
+        if (k.flat)
+            add_flat_span(k, &sides, add_tiles, first / STRIP_BLOCKS, totals);
+        for (size_t block = first; !k.flat && block < first + n; block++) {
             ask_for_rows(given->ahead);
             add_block(k, &sides, add_tiles, block, totals);
         }
@@ -127,16 +130,17 @@ typedef void bundle_fn(const struct sides *sides, const struct bundle *bundle, c
     }
 MULTIPLY_BUNDLE(bundle_of_16, .group = 16)
 MULTIPLY_BUNDLE(bundle_of_32, .group = 32)
-MULTIPLY_BUNDLE(bundle_with_minima_of_16, .group = 32, .minimum = 16)
 MULTIPLY_BUNDLE(bundle_with_minima_of_32, .group = 32, .minimum = 32)
+MULTIPLY_BUNDLE(bundle_flat, .group = 32, .flat = true)
+MULTIPLY_BUNDLE(bundle_flat_with_minima_of_16, .group = 32, .minimum = 16, .flat = true)
 
 static bundle_fn *bundle_function_for(const struct panel_format *f)
 {
     if (f->group == 16)
         return bundle_of_16;
-    if (f->minimum == 0)
-        return bundle_of_32;
-    return f->minimum == 16 ? bundle_with_minima_of_16 : bundle_with_minima_of_32;
+    if (f->flat)
+        return f->minimum == 0 ? bundle_flat : bundle_flat_with_minima_of_16;
+    return f->minimum == 0 ? bundle_of_32 : bundle_with_minima_of_32;
 }
 
 static void multiply_in_tiles(const struct panel_format *f, const struct pair *pair,

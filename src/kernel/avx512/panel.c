@@ -47,14 +47,17 @@ typedef void multiply_fn(const struct pair *pair, const struct token *tokens, co
 
 MULTIPLY_EACH(of_16, .group = 16)
 MULTIPLY_EACH(of_32, .group = 32)
-MULTIPLY_EACH(of_32_minima_of_16, .group = 32, .minimum = 16)
 MULTIPLY_EACH(of_32_minima_of_32, .group = 32, .minimum = 32)
+MULTIPLY_EACH(flat, .group = 32, .flat = true)
+MULTIPLY_EACH(flat_minima_of_16, .group = 32, .minimum = 16, .flat = true)
 
 static multiply_fn *const *functions_for(const struct panel_format *f)
 {
     if (f->group == 16)
         return of_16;
-    return f->minimum == 0 ? of_32 : f->minimum == 16 ? of_32_minima_of_16 : of_32_minima_of_32;
+    if (f->flat)
+        return f->minimum == 0 ? flat : flat_minima_of_16;
+    return f->minimum == 0 ? of_32 : of_32_minima_of_32;
 }
 
 /* In two passes, of as many tokens each: the sums of few would wait for themselves. */

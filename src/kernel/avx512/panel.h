@@ -32,6 +32,7 @@ struct panel_format {
     uint8_t group;     /* columns that share a scale: 16 or 32 */
     uint8_t minimum;   /* columns that share a minimum: 16 or 32; 0: there are none */
     bool small;        /* blocks of 32: a row may end within a span */
+    bool flat;         /* all groups of a span share one scale: theirs are in the codes */
 };
 
 /* The product of the table, any number of tokens. */

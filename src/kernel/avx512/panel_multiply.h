@@ -64,6 +64,7 @@ struct kind {
     size_t n_tokens;
     int group;   /* as in struct panel_format */
     int minimum; /* the same; 0: codes have an offset */
+    bool flat;   /* as in struct panel_format */
 };
 
 /* What sums are made of. */
@@ -154,6 +155,55 @@ INLINE void add_block(struct kind k, const struct sides *sides, sum_fn *add_sums
     }
 }
 
+/* The same where all groups of a span have one scale, which then comes last: sums are only taken from
+ * SUM_START, where Zen 4 does not multiply meanwhile, and multiplied by the activation's scale. */
+INLINE void add_flat_block(struct kind k, const struct sides *sides, sum_fn *add_sums, size_t block,
+                           __m512 parts[PAIR][MOST_TOKENS])
+{
+    __m512i sums[PAIR][MOST_TOKENS];
+    sum_group(k, sides, add_sums, block, sums);
+    UNROLL
+    for (size_t i = 0; i < k.n_panels; i++) {
+        UNROLL
+        for (size_t t = 0; t < k.n_tokens; t++) {
+            __m512 sum = _mm512_sub_ps(_mm512_castsi512_ps(sums[i][t]), _mm512_set1_ps(SUM_START));
+            parts[i][t] = _mm512_fmadd_ps(sum, _mm512_set1_ps(sides->tokens[t].scales[block]), parts[i][t]);
+        }
+    }
+}
+
+/* totals += the span's scale times its parts. */
+INLINE void add_scaled_parts(struct kind k, const struct sides *sides, size_t span,
+                             const __m512 parts[PAIR][MOST_TOKENS], __m512 totals[PAIR][MOST_TOKENS])
+{
+    UNROLL
+    for (size_t i = 0; i < k.n_panels; i++) {
+        __m512 scales = _mm512_load_ps(sides->pair->panels[i]->scales[span * (SPAN / ACTIVATION_BLOCK)]);
+        UNROLL
+        for (size_t t = 0; t < k.n_tokens; t++)
+            totals[i][t] = _mm512_fmadd_ps(parts[i][t], scales, totals[i][t]);
+    }
+}
+
+/* totals += a span of the panels times each token's. Minima come behind the sums: registers do not hold
+ * totals and parts at once. */
+INLINE void add_flat_span(struct kind k, const struct sides *sides, sum_fn *add_sums, size_t span,
+                          __m512 totals[PAIR][MOST_TOKENS])
+{
+    const size_t n_blocks = SPAN / ACTIVATION_BLOCK, n_minima = k.minimum == 0 ? 0 : SPAN / (size_t)k.minimum;
+    __m512 parts[PAIR][MOST_TOKENS] = {{{0}}};
+    for (size_t block = span * n_blocks; block < (span + 1) * n_blocks; block++) {
+        ask_for_rows(sides->ahead);
+        add_flat_block(k, sides, add_sums, block, parts);
+    }
+    for (size_t group = span * n_minima; group < (span + 1) * n_minima; group++) {
+        UNROLL
+        for (size_t i = 0; i < k.n_panels; i++)
+            add_minima(k, sides, i, group, totals[i]);
+    }
+    add_scaled_parts(k, sides, span, parts, totals);
+}
+
 INLINE void load_totals(struct kind k, const struct sides *sides, const struct place *place,
                         __m512 totals[PAIR][MOST_TOKENS])
 {
@@ -183,7 +233,9 @@ INLINE void multiply_tokens(struct kind k, const struct sides *sides, const stru
 {
     __m512 totals[PAIR][MOST_TOKENS];
     load_totals(k, sides, place, totals);
-    for (size_t block = 0; block < place->n_columns / ACTIVATION_BLOCK; block++) {
+    for (size_t span = 0; k.flat && span < place->n_columns / SPAN; span++)
+        add_flat_span(k, sides, add_sums, span, totals);
+    for (size_t block = 0; !k.flat && block < place->n_columns / ACTIVATION_BLOCK; block++) {
         ask_for_rows(sides->ahead);
         add_block(k, sides, add_sums, block, totals);
     }
