@@ -23,6 +23,7 @@ struct kind {
     size_t n_tokens;
     size_t fours; /* of columns whose products one sum of 16 bits holds: 8, 4 or 2; 0: codes are of 16 bits */
     int minimum;  /* as in struct family; 0, and fours over 0: codes have an offset */
+    bool flat;    /* 256 columns have one factor, which comes last */
 };
 
 /* The lanes of one token. */
@@ -124,6 +125,15 @@ INLINE void add_minima(struct kind k, const struct panel *panel, const struct to
     }
 }
 
+INLINE void add_all_minima(struct kind k, const struct panel *panel, const struct token *tokens, size_t block,
+                           size_t n_blocks, struct totals totals[PANEL_TOKENS])
+{
+    size_t n = k.minimum == 0 ? 0 : BLOCK_SMALL / (size_t)k.minimum;
+    for (size_t group = block * n; group < (block + n_blocks) * n; group++)
+        add_minima(k, panel, tokens, group, totals);
+}
+
+/* totals += 32 columns of the panel times each token's; without the factor where that comes last. */
 INLINE void add_block(struct kind k, const struct panel *panel, const struct token *tokens, size_t block,
                       struct totals totals[PANEL_TOKENS])
 {
@@ -139,16 +149,32 @@ INLINE void add_block(struct kind k, const struct panel *panel, const struct tok
         __m256 factors = _mm256_load_ps(panel->factors[block] + part * LANES);
         UNROLL
         for (size_t t = 0; t < k.n_tokens; t++) {
-            __m256 sum = _mm256_mul_ps(_mm256_cvtepi32_ps(sums[t].of[part]), factors);
+            __m256 sum = _mm256_cvtepi32_ps(sums[t].of[part]);
+            if (!k.flat)
+                sum = _mm256_mul_ps(sum, factors);
             totals[t].of[part] =
                 _mm256_fmadd_ps(sum, _mm256_set1_ps(tokens[t].scales[block]), totals[t].of[part]);
         }
     }
-    if (k.minimum == 32)
-        add_minima(k, panel, tokens, block, totals);
-    if (k.minimum == 16) {
-        add_minima(k, panel, tokens, 2 * block, totals);
-        add_minima(k, panel, tokens, 2 * block + 1, totals);
+    if (!k.flat)
+        add_all_minima(k, panel, tokens, block, 1, totals);
+}
+
+/* The same of 256 columns that have one factor. */
+INLINE void add_flat_span(struct kind k, const struct panel *panel, const struct token *tokens, size_t first,
+                          struct totals totals[PANEL_TOKENS])
+{
+    const size_t n_blocks = BLOCK_SUPER / BLOCK_SMALL;
+    struct totals parts[PANEL_TOKENS] = {{{{0}}}};
+    for (size_t block = first; block < first + n_blocks; block++)
+        add_block(k, panel, tokens, block, parts);
+    add_all_minima(k, panel, tokens, first, n_blocks, totals);
+    UNROLL
+    for (size_t part = 0; part < PARTS; part++) {
+        __m256 factors = _mm256_load_ps(panel->factors[first] + part * LANES);
+        UNROLL
+        for (size_t t = 0; t < k.n_tokens; t++)
+            totals[t].of[part] = _mm256_fmadd_ps(parts[t].of[part], factors, totals[t].of[part]);
     }
 }
 
@@ -162,7 +188,10 @@ INLINE void multiply_tokens(struct kind k, const struct panel *panel, const stru
     for (size_t part = 0; part < PARTS; part++)
         totals[t].of[part] =
             place->column == 0 ? _mm256_setzero_ps() : _mm256_loadu_ps(tokens[t].out + part * LANES);
-    for (size_t block = 0; block < place->n_columns / BLOCK_SMALL; block++)
+    const size_t n_blocks = place->n_columns / BLOCK_SMALL;
+    for (size_t block = 0; k.flat && block < n_blocks; block += BLOCK_SUPER / BLOCK_SMALL)
+        add_flat_span(k, panel, tokens, block, totals);
+    for (size_t block = 0; !k.flat && block < n_blocks; block++)
         add_block(k, panel, tokens, block, totals);
     UNROLL
     for (size_t t = 0; t < k.n_tokens; t++)
@@ -178,13 +207,17 @@ INLINE void multiply_tokens(struct kind k, const struct panel *panel, const stru
     MULTIPLY(name, 4, __VA_ARGS__) \
     static multiply_fn *const name[PANEL_TOKENS] = {name##_1, name##_2, name##_3, name##_4};
 
+/* Flat where that is faster: not where sums are few columns' and no minima come behind. */
 MULTIPLY_EACH(by_eight, .fours = 8)
 MULTIPLY_EACH(by_four, .fours = 4)
 MULTIPLY_EACH(by_two, .fours = 2)
 MULTIPLY_EACH(of_16_bits, .fours = 0)
-MULTIPLY_EACH(with_minima_of_16, .fours = 4, .minimum = 16)
-MULTIPLY_EACH(with_minima_of_32, .fours = 4, .minimum = 32)
+MULTIPLY_EACH(with_minima, .fours = 4, .minimum = 32)
 MULTIPLY_EACH(by_eight_with_minima, .fours = 8, .minimum = 32)
+MULTIPLY_EACH(flat_by_eight, .fours = 8, .flat = true)
+MULTIPLY_EACH(flat_with_minima_of_16, .fours = 4, .minimum = 16, .flat = true)
+MULTIPLY_EACH(flat_with_minima_of_32, .fours = 4, .minimum = 32, .flat = true)
+MULTIPLY_EACH(flat_by_eight_with_minima, .fours = 8, .minimum = 32, .flat = true)
 
 /* As struct kind has it. */
 static size_t fours_of(const struct family *f)
@@ -196,16 +229,25 @@ static size_t fours_of(const struct family *f)
     return f->magnitude <= 16 && f->group == 0 ? 8 : 4;
 }
 
+static multiply_fn *const *functions_for_small(const struct family *f)
+{
+    if (f->minimum == 0)
+        return by_eight;
+    return fours_of(f) == 8 ? by_eight_with_minima : with_minima;
+}
+
 static multiply_fn *const *functions_for(const struct family *f)
 {
     size_t fours = fours_of(f);
     if (fours == 0)
         return of_16_bits;
+    if (f->small)
+        return functions_for_small(f);
     if (f->minimum == 16)
-        return with_minima_of_16;
+        return flat_with_minima_of_16;
     if (f->minimum == 32)
-        return fours == 8 ? by_eight_with_minima : with_minima_of_32;
-    return fours == 8 ? by_eight : fours == 4 ? by_four : by_two;
+        return fours == 8 ? flat_by_eight_with_minima : flat_with_minima_of_32;
+    return fours == 8 ? flat_by_eight : fours == 4 ? by_four : by_two;
 }
 
 /* ---- tokens ---- */
