@@ -122,10 +122,12 @@ static bool say(struct room *room, const char *text, struct error *err)
 {
     if (!echo(room, text, err) || !talk_add(&room->talk, FATHOM_USER, text, NULL, err))
         return false;
-    bool done = answer(room, err);
-    if (!done && waits_for_an_answer(room))
-        talk_drop_last(&room->talk);
-    return done;
+    if (answer(room, err))
+        return true;
+    if (!waits_for_an_answer(room))
+        return false;
+    talk_drop_last(&room->talk);
+    return fail_in(err, "the message is left out");
 }
 
 /* ---- commands ---- */
@@ -152,6 +154,8 @@ static bool do_retry(struct room *room, const char *text, struct error *err)
     talk->n_retries++;
     bool done =
         waits_for_an_answer(room) ? answer(room, err) : fail(err, "there is no message to answer again");
+    if (!done)
+        talk->n_retries--;
     if (!done && before.content != NULL &&
         (talk_last(talk) == NULL || talk_last(talk)->role != FATHOM_ASSISTANT))
         talk_put_back(talk, &before);

@@ -8,11 +8,12 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/random.h"
 #include "cli/command.h"
 #include "cli/forge/file.h"
 #include "cli/forge/vocabulary.h"
 #include "quant/decode.h"
-#include "quant/random_weights.h"
+#include "quant/moments.h"
 
 #define SEED 20250120
 
@@ -45,41 +46,6 @@ static int forges(const char *path, const char *const *more)
     for (; *more != NULL; more++)
         words[n++] = *more;
     return command_forge(n, (char **)words);
-}
-
-struct moments {
-    double mean, deviation;
-};
-
-static struct moments moments_of(const float *values, size_t n)
-{
-    double sum = 0, squares = 0;
-    for (size_t i = 0; i < n; i++) {
-        sum += values[i];
-        squares += (double)values[i] * values[i];
-    }
-    double mean = sum / (double)n;
-    return (struct moments){mean, sqrt(squares / (double)n - mean * mean)};
-}
-
-static void blocks_have_the_deviation_asked_for(void **state)
-{
-    (void)state;
-    enum { N_VALUES = 256 * 256 };
-    uint8_t *blocks = memory_allocate(N_VALUES, sizeof(float), "blocks", NULL);
-    float *values = memory_allocate(N_VALUES, sizeof *values, "values", NULL);
-    for (enum format format = 0; format < FORMAT_COUNT; format++) {
-        struct random random = random_seeded(SEED);
-        size_t n_blocks = N_VALUES / format_info(format)->block_values;
-        random_weights_fill(format, random_weights_scale(format), 0.0118, &random, blocks, n_blocks);
-        decode_row(format, blocks, values, N_VALUES);
-        struct moments m = moments_of(values, N_VALUES);
-        /* formats whose codes are not symmetric, as Q4_0's -8 .. 7, keep a mean of half a code */
-        if (!(fabs(m.deviation / 0.0118 - 1) < 0.05) || !(fabs(m.mean) < 0.15 * 0.0118))
-            fail_msg("%s: mean %g, deviation %g", format_info(format)->name, m.mean, m.deviation);
-    }
-    memory_free(blocks);
-    memory_free(values);
 }
 
 static double expected_deviation(enum role role, uint64_t n_columns)
@@ -369,7 +335,6 @@ int main(void)
 {
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_have_the_deviation_asked_for),
         IN_FOLDER(every_mix_is_forged),
         cmocka_unit_test(every_preset_fits_every_mix),
         cmocka_unit_test(mixes_give_each_role_its_format),

@@ -244,6 +244,15 @@ static void test_shares_one_connection(void **state)
     assert_int_equal(stage->host.n_together, 1);
 }
 
+/* A file that is cut each time, and begins anew each time, is given up though bytes come. */
+static void test_gives_up_what_never_ends(void **state)
+{
+    struct stage *stage = *state;
+    model_host_set(&stage->host, (struct host_faults){.no_ranges = true, .n_cuts = 1000, .cut_bytes = 4000});
+    assert_int_equal(pull(stage, "org/model:UD-Q2_K", "--connections", "1", "--retries", "2"), STATUS_FAILED);
+    expect_said(stage, "M-UD-Q2_K.gguf");
+}
+
 static void test_takes_whole_files(void **state)
 {
     struct stage *stage = *state;
@@ -432,21 +441,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(test_##name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(fetches_shards_together),
-        TEST(chooses),
-        TEST(survives_cuts_and_refusals),
-        TEST(shares_one_connection),
-        TEST(takes_whole_files),
-        TEST(asks_again_for_ranges),
-        TEST(keeps_what_is_listed_as_before),
-        TEST(goes_on_after_a_kill),
-        TEST(notices_changes),
-        TEST(replaces_what_was_removed),
-        TEST(throws_damage_away),
-        TEST(says_what_is_wrong),
-        TEST(looks_at_space_first),
-        TEST(stays_in_its_folder),
-        TEST(one_at_a_time),
+        TEST(fetches_shards_together),    TEST(chooses),
+        TEST(survives_cuts_and_refusals), TEST(shares_one_connection),
+        TEST(gives_up_what_never_ends),   TEST(takes_whole_files),
+        TEST(asks_again_for_ranges),      TEST(keeps_what_is_listed_as_before),
+        TEST(goes_on_after_a_kill),       TEST(notices_changes),
+        TEST(replaces_what_was_removed),  TEST(throws_damage_away),
+        TEST(says_what_is_wrong),         TEST(looks_at_space_first),
+        TEST(stays_in_its_folder),        TEST(one_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -116,6 +116,17 @@ static void discards_whole_pages_only(void **state)
     pages_free(block, n_bytes);
 }
 
+/* One who owns a file, or may write it, is told; nobody is of a file that is not there. */
+static void owners_are_told_what_is_held(void **state)
+{
+    (void)state;
+    struct scratch scratch;
+    scratch_make(&scratch);
+    assert_true(pages_are_told(scratch_write(&scratch, "weights", "x", 1)));
+    assert_false(pages_are_told(scratch_path(&scratch, "absent")));
+    scratch_remove(&scratch);
+}
+
 static void advice_reaches_the_kernel(void **state)
 {
     (void)state;
@@ -263,11 +274,11 @@ static void places_on_nodes_that_are_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(blocks_are_zeroed_and_aligned),  cmocka_unit_test(large_blocks_ask_for_huge_pages),
-        cmocka_unit_test(nothing_is_left_behind),         cmocka_unit_test(says_what_there_is_no_memory_for),
-        cmocka_unit_test(discards_whole_pages_only),      cmocka_unit_test(advice_reaches_the_kernel),
-        cmocka_unit_test(whole_ranges_are_read_ahead),    cmocka_unit_test(locks_within_the_limit),
-        cmocka_unit_test(places_on_nodes_that_are_there),
+        cmocka_unit_test(blocks_are_zeroed_and_aligned), cmocka_unit_test(large_blocks_ask_for_huge_pages),
+        cmocka_unit_test(nothing_is_left_behind),        cmocka_unit_test(says_what_there_is_no_memory_for),
+        cmocka_unit_test(discards_whole_pages_only),     cmocka_unit_test(advice_reaches_the_kernel),
+        cmocka_unit_test(owners_are_told_what_is_held),  cmocka_unit_test(whole_ranges_are_read_ahead),
+        cmocka_unit_test(locks_within_the_limit),        cmocka_unit_test(places_on_nodes_that_are_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,8 +217,8 @@ static bool compute_prompt(struct answer *answer, const struct fathom_tokens *pr
     uint32_t n_context = fathom_session_context(session);
     if (prompt->n > n_context)
         return fail(err,
-                    "the context is full: with this message the conversation has %zu tokens, and %u fit; the "
-                    "message is left out, /clear starts anew",
+                    "the context is full: with this message the conversation has %zu tokens, and %u fit; "
+                    "/clear starts anew",
                     prompt->n, n_context);
     answer->turn->n_prompt = prompt->n;
     answer->turn->n_held = count_held(answer->talk, prompt);
@@ -231,7 +231,7 @@ static bool compute_prompt(struct answer *answer, const struct fathom_tokens *pr
     answer->turn->prompt_seconds = clock_seconds() - bar.begun;
     bar_end(&bar);
     if (!held && interrupted())
-        return fail(err, "stopped before the answer began; the message is left out");
+        return fail(err, "stopped before the answer began");
     if (!held)
         return fail(err, "%s", reason.text);
     ids_release(&answer->talk->recalled); /* the session holds them now */

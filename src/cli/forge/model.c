@@ -43,8 +43,6 @@ static const struct {
                     .rope_theta = 10000,
                     .yarn = true,
                     .yarn_factor = 40,
-                    .yarn_beta_fast = 32,
-                    .yarn_beta_slow = 1,
                     .yarn_log_multiplier = 0.1f,
                     .yarn_original_context = 4096}},
     /* config.json of deepseek-ai/DeepSeek-V2-Lite */
@@ -72,8 +70,6 @@ static const struct {
                          .rope_theta = 10000,
                          .yarn = true,
                          .yarn_factor = 40,
-                         .yarn_beta_fast = 32,
-                         .yarn_beta_slow = 1,
                          .yarn_log_multiplier = 0.0707f,
                          .yarn_original_context = 4096}},
     /* R1's kind at the least size whose rows are whole blocks of 256 */
@@ -103,8 +99,6 @@ static const struct {
                       .rope_theta = 10000,
                       .yarn = true,
                       .yarn_factor = 4,
-                      .yarn_beta_fast = 32,
-                      .yarn_beta_slow = 1,
                       .yarn_log_multiplier = 0.1f,
                       .yarn_original_context = 1024}},
 };

@@ -18,6 +18,8 @@ static const char *const quants[] = {"Q8_0",       "Q4_K_M",   "Q3_K_M",  "UD-Q2
                                      "UD-IQ2_XXS", "UD-IQ1_M", "UD-IQ1_S"};
 #define N_QUANTS (sizeof quants / sizeof *quants)
 
+#define AMPLE_BYTES ((uint64_t)1 << 50) /* of memory: more than any of them needs */
+
 /* A file that is not there, and its plan. */
 struct candidate {
     struct plan_work work;
@@ -82,6 +84,20 @@ static bool append_speed(const char *quant, const struct computation *computatio
     return ok;
 }
 
+/* Whether any machine could have such a plan: what is asked for may be what is wrong. */
+static bool could_be_planned(const struct computation *computation, struct error *err)
+{
+    const struct plan_machine ample = {.n_threads = 1,
+                                       .n_nodes = 1,
+                                       .memory_bytes = AMPLE_BYTES,
+                                       .available_bytes = AMPLE_BYTES,
+                                       .lock_bytes = UINT64_MAX};
+    struct candidate candidate = {0};
+    bool planned = open_candidate(&candidate, quants[N_QUANTS - 1], computation, &ample, err);
+    close_candidate(&candidate);
+    return planned;
+}
+
 bool plan_suggest(const struct computation *computation, const struct plan_machine *machine, bool measure,
                   struct buffer *page, struct error *err)
 {
@@ -89,6 +105,8 @@ bool plan_suggest(const struct computation *computation, const struct plan_machi
     const char *best = NULL;
     enum fit smallest = FIT_NOT;
     bool ok = true;
+    if (!could_be_planned(computation, err))
+        return false;
     buffer_append_format(page,
                          "DeepSeek-R1, in the files of " REPOSITORY ", with %s of memory available:\n\n",
                          amount_bytes(machine->available_bytes).text);
@@ -97,9 +115,14 @@ bool plan_suggest(const struct computation *computation, const struct plan_machi
         if (smallest == FIT_IN_MEMORY && best == NULL)
             best = quants[i];
     }
-    if (smallest == FIT_NOT) /* for want of memory, or because no plan could be made of what was asked */
-        return false;
     buffer_append_text(page, "\n");
+    if (smallest == FIT_NOT) {
+        buffer_append_format(&text, "Memory holds not even what the smallest needs beside its weights: %s",
+                             err->text);
+        help_wrap(page, buffer_text(&text), 0, 0);
+        buffer_release(&text);
+        return buffer_ok(page, err);
+    }
     if (best != NULL) {
         buffer_append_format(&text, "Take %s, the largest that memory holds.", best);
         ok = ok && append_speed(best, computation, machine, measure, &text, err);

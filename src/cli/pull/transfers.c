@@ -45,7 +45,8 @@ struct transfer {
     bool wrong;  /* `err` says why nothing will help */
     uint64_t n_came;
     uint64_t n_failures; /* in a row */
-    uint64_t others;     /* what all had brought when the row began */
+    uint64_t n_own;      /* bytes brought, in all */
+    uint64_t others;     /* what the others had brought when the row began */
     double rests_until;
     struct error err;
 };
@@ -160,6 +161,7 @@ static size_t take_bytes(char *bytes, size_t one, size_t n_bytes, void *listener
         return 0;
     }
     transfer->n_came += n_bytes;
+    transfer->n_own += n_bytes;
     transfer->all->n_came += n_bytes;
     return n_bytes;
 }
@@ -265,14 +267,14 @@ static bool believes_whole(const struct transfer *transfer)
 /* A host may let only some of the connections in: no failure counts as the last while others bring bytes. */
 static bool gives_up(struct transfer *transfer)
 {
-    uint64_t n_came = transfer->all->n_came;
+    uint64_t others = transfer->all->n_came - transfer->n_own;
     if (transfer->n_failures <= 1)
-        transfer->others = n_came;
+        transfer->others = others;
     if (transfer->n_failures <= transfer->all->job->host->n_retries)
         return false;
-    if (transfer->others == n_came)
+    if (transfer->others == others)
         return true;
-    transfer->others = n_came;
+    transfer->others = others;
     transfer->n_failures--;
     return false;
 }

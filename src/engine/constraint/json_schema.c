@@ -302,6 +302,8 @@ static size_t list_properties(struct compiler *c, const json_t *schema, uint32_t
     json_array_foreach(required, i, one)
     {
         name = json_string_value(one);
+        if (c->grammar->failed) /* it has grown too large, or that was said already */
+            break;
         if (name == NULL)
             refuse_keyword(c, "required", "is not a list of names");
         else if (json_object_get(properties, name) == NULL && !is_among(required, i, name))

@@ -14,7 +14,7 @@
  * answer has a thousand words. In an answer that short there is no room for any. */
 #define MOST_RESERVED   2048
 #define LEAST_TO_REASON 16
-#define MOST_WHITE      4 /* tokens before a content; the reply drops them */
+#define MOST_WHITE      4 /* tokens between reasoning and content; the reply drops them */
 
 /* ---- the beginning ---- */
 
@@ -120,17 +120,28 @@ static bool is_reasoning(const struct turn *turn)
     return turn->reply != NULL && fathom_reply_is_reasoning(turn->reply);
 }
 
-/* Whether what waits for the content, a constraint or a call that is demanded, would be too early: the model
- * may yet begin a reasoning, or a call of its own choice. */
-static bool is_open(const struct turn *turn)
+/* The model may yet begin a reasoning; there is room for one. */
+static bool may_think(const struct turn *turn)
 {
     const struct request *request = &turn->job->request;
-    bool demands = request->tool_choice >= TOOLS_REQUIRED && !turn->called;
+    return turn->reply != NULL && !request->continues && request_thinks(request) == FATHOM_THINK_AUTO &&
+           turn->n_reasoning == 0 && turn->n_most_reasoning > 0;
+}
+
+/* The model may yet call a tool that it was offered, of its own choice. */
+static bool may_call(const struct turn *turn)
+{
+    const struct request *request = &turn->job->request;
+    return !request->continues && request->n_tools > 0 && request->tool_choice == TOOLS_AUTO;
+}
+
+/* Whether what waits for the content, a constraint or a call that is demanded, would be too early. */
+static bool is_open(const struct turn *turn)
+{
+    bool demands = turn->job->request.tool_choice >= TOOLS_REQUIRED && !turn->called;
     bool waits = turn->constraint != NULL && !turn->constrained;
-    bool may_think = turn->reply != NULL && turn->n_reasoning == 0 &&
-                     request_thinks(request) == FATHOM_THINK_AUTO && !request->continues;
-    bool may_call = waits && request->n_tools > 0 && request->tool_choice == TOOLS_AUTO;
-    return (waits || demands) && (may_think || may_call) && !is_reasoning(turn) && turn->n_white < MOST_WHITE;
+    return (waits || demands) && (may_think(turn) || may_call(turn)) && !is_reasoning(turn) &&
+           turn->n_white < MOST_WHITE;
 }
 
 /* A constraint speaks of the content: it waits until the reasoning is over. */
@@ -325,18 +336,19 @@ static bool begins_call(const struct turn *turn, uint32_t token)
     return begins;
 }
 
-/* What the model would go on with, where that is open: with white space it stays so, and so it does with a
- * reasoning, which comes first. A call is not constrained; content is, from this token on. */
+/* What the model would go on with, where that is open: with white space behind a reasoning, which the reply
+ * drops, it stays so, and so it does with a reasoning, which comes first. A call is not constrained; content
+ * is, from this token on. */
 static void settle(struct turn *turn, uint32_t token)
 {
-    if (is_white(turn, token)) {
+    if (turn->n_reasoning > 0 && is_white(turn, token)) {
         turn->n_white++;
         return;
     }
-    if (turn->n_reasoning == 0 && is_text(turn, token, "<think>"))
+    if (may_think(turn) && is_text(turn, token, "<think>"))
         return;
     turn->n_white = MOST_WHITE;
-    if (turn->job->request.tool_choice == TOOLS_AUTO && begins_call(turn, token)) {
+    if (may_call(turn) && begins_call(turn, token)) {
         fathom_constraint_close(turn->constraint);
         turn->constraint = NULL;
     }
