@@ -12,10 +12,10 @@ struct backend;
 
 struct weight {
     enum format format;
-    uint32_t n_matrices; /* experts or heads; otherwise 1 */
-    uint32_t n_rows;     /* of one matrix; 1 for a vector */
-    uint32_t n_columns;  /* of one row: whole blocks of the format */
-    uint32_t first_row;  /* where the slice begins in each matrix of its tensor */
+    uint32_t n_matrices;  /* experts or heads; otherwise 1 */
+    uint32_t n_rows;      /* of one matrix; 1 for a vector */
+    uint32_t n_columns;   /* of one row: whole blocks of the format */
+    uint32_t first_row;   /* where the slice begins in each matrix of its tensor */
     bool allocated;       /* the home took memory for it, which weight_release() gives back */
     struct backend *home; /* NULL: there is no such weight */
     void *handle;         /* the home's own */

@@ -22,7 +22,8 @@
 
 #define FEW          6 /* reckoned, not measured */
 #define STRIP_BLOCKS 8 /* of 32 columns whose sums are made together: 8 or 16 KB */
-_Static_assert(STRIP_BLOCKS * ACTIVATION_BLOCK == SPAN, "a strip is a span, where that has one scale");
+
+_Static_assert(SPAN == STRIP_BLOCKS * ACTIVATION_BLOCK, "a strip is a span, where that has one scale");
 
 /* Numbers of tiles. Fewer tokens than MOST_TOKENS have shapes of their own. */
 #define WHOLE_TOKENS 0
