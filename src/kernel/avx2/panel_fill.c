@@ -29,8 +29,11 @@ INLINE struct span wide_span_of(const struct family *f, struct panel *panel, siz
 /* ---- looked up ---- */
 
 /* Sixteen groups' scales: even ones, then odd ones, in each row. */
-INLINE void put_scales(const struct weights rows[LANES], struct panel *panel, size_t group, size_t row)
+static void put_looked_up_scales(const struct family *f, const struct weights rows[LANES],
+                                 struct panel *panel, size_t block, size_t row)
 {
+    (void)f; /* whatever its groups, `weights` has a scale for each 16 columns */
+    const size_t group = 2 * block;
     UNROLL
     for (size_t half = 0; half < 2; half++) {
         __m256i v[LANES];
@@ -45,29 +48,15 @@ INLINE void put_scales(const struct weights rows[LANES], struct panel *panel, si
             store(panel->scales[group + 8 * half + 2 * i + 1][row], v[4 + i]);
         }
     }
-}
-
-static void put_looked_up_rows(const struct family *f, const struct weights rows[LANES], struct panel *panel,
-                               size_t block, size_t row)
-{
     const __m256 factors = scales_of(rows);
-    for (size_t v = 0; v < MOST_VECTORS; v++) {
-        __m256i codes[LANES];
-        UNROLL
-        for (size_t r = 0; r < LANES; r++)
-            codes[r] = rows[r].codes[v];
-        put_codes_of_rows(codes, panel->codes + 8 * (block + v), row);
+    for (size_t v = 0; v < MOST_VECTORS; v++)
         _mm256_store_ps(panel->factors[block + v] + row, factors);
-    }
-    put_scales(rows, panel, 2 * block, row);
-    if (f->minimum > 0)
-        put_minima(rows, panel, block, row);
 }
 
 static void fill_looked_up(const struct panel_format *format, const uint8_t *const rows[LANES],
                            size_t n_blocks, struct panel *panel, size_t row)
 {
-    fill_unpacked(format, rows, n_blocks, panel, row, put_looked_up_rows);
+    fill_unpacked(format, rows, n_blocks, panel, row, put_looked_up_scales);
 }
 
 /* ---- the table's entries ---- */

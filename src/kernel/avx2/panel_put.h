@@ -42,13 +42,19 @@ INLINE float (*rows_from(float *at))[PANEL_ROWS]
     return (float(*)[PANEL_ROWS])(void *)at;
 }
 
-/* 32 columns of LANES rows. */
-INLINE void put_codes_of_rows(__m256i codes[LANES], uint8_t (*to)[PANEL_ROWS][4], size_t row)
+/* A block of LANES rows, 32 columns at a time. */
+INLINE void put_codes_of_rows(const struct weights rows[LANES], uint8_t (*to)[PANEL_ROWS][4], size_t row)
 {
-    transpose(codes);
-    UNROLL
-    for (size_t i = 0; i < LANES; i++)
-        store(to[i][row], codes[i]);
+    for (size_t vector = 0; vector < MOST_VECTORS; vector++) {
+        __m256i codes[LANES];
+        UNROLL
+        for (size_t r = 0; r < LANES; r++)
+            codes[r] = rows[r].codes[vector];
+        transpose(codes);
+        UNROLL
+        for (size_t i = 0; i < LANES; i++)
+            store(to[8 * vector + i][row], codes[i]);
+    }
 }
 
 INLINE __m256 scales_of(const struct weights rows[LANES])
@@ -89,19 +95,22 @@ INLINE void put_minima(const struct weights rows[LANES], struct panel *panel, si
     put_floats_of_rows(v, minima_of(rows), rows_from(panel->minima[block] + row), 1);
 }
 
-/* A block of LANES rows to the panel, from its row `row` and its 32 columns `block` on. */
-typedef void put_rows_fn(const struct family *family, const struct weights rows[LANES], struct panel *panel,
-                         size_t block, size_t row);
+/* The scales of LANES rows' block to the panel, from its row `row` and its 32 columns `block` on. */
+typedef void put_scales_fn(const struct family *family, const struct weights rows[LANES], struct panel *panel,
+                           size_t block, size_t row);
 
-/* A fill_fn, but for how unpacked rows are put. */
+/* A fill_fn, but for how the unpacked rows' scales are put. */
 INLINE void fill_unpacked(const struct panel_format *format, const uint8_t *const rows[LANES],
-                          size_t n_blocks, struct panel *panel, size_t row, put_rows_fn *put_rows)
+                          size_t n_blocks, struct panel *panel, size_t row, put_scales_fn *put_scales)
 {
     struct weights unpacked[LANES];
     size_t at = 0;
     for (size_t block = 0; block < n_blocks; block += MOST_VECTORS) {
         format->unpack_rows(rows, at, unpacked);
-        put_rows(&format->family, unpacked, panel, block, row);
+        put_codes_of_rows(unpacked, panel->codes + 8 * block, row);
+        put_scales(&format->family, unpacked, panel, block, row);
+        if (format->family.minimum > 0)
+            put_minima(unpacked, panel, block, row);
         at += format->family.span_bytes;
     }
 }

@@ -18,33 +18,25 @@ INLINE struct span span_of(const struct family *f, struct panel *panel, size_t b
 }
 
 /* Scales of even groups come first in each row, then those of odd ones. */
-static void put_looked_up_rows(const struct family *f, const struct weights rows[LANES], struct panel *panel,
-                               size_t block, size_t row)
+static void put_looked_up_scales(const struct family *f, const struct weights rows[LANES],
+                                 struct panel *panel, size_t block, size_t row)
 {
     const __m256 factors = scales_of(rows);
     struct span to = span_of(f, panel, block, row);
     size_t n = BLOCK_SMALL / group_of(f);
-    __m256i v[LANES];
-    for (size_t vector = 0; vector < MOST_VECTORS; vector++) {
-        UNROLL
-        for (size_t r = 0; r < LANES; r++)
-            v[r] = rows[r].codes[vector];
-        put_codes_of_rows(v, panel->codes + 8 * (block + vector), row);
-    }
     for (size_t odd = 0; odd < n; odd++) {
+        __m256i v[LANES];
         UNROLL
         for (size_t r = 0; r < LANES; r++)
             v[r] = half_of(rows[r].scales, odd);
         put_floats_of_rows(v, factors, to.scales + odd, n);
     }
-    if (f->minimum > 0)
-        put_minima(rows, panel, block, row);
 }
 
 static void fill_looked_up(const struct panel_format *format, const uint8_t *const rows[LANES],
                            size_t n_blocks, struct panel *panel, size_t row)
 {
-    fill_unpacked(format, rows, n_blocks, panel, row, put_looked_up_rows);
+    fill_unpacked(format, rows, n_blocks, panel, row, put_looked_up_scales);
 }
 
 /* ---- the table's entries ---- */
