@@ -8,6 +8,9 @@
 /* Rows of a strip where tokens share it: as many as stand in panels at once, and few enough that a strip of
  * 7168 columns in 4 bits (258 KB) stays in a core's second-level cache while they pass. */
 #define SHORT_ROWS 64
+/* Tokens that share a longer strip, since they pass a panel before the next is made: what is made ready of a
+ * token serves more rows. */
+#define FEW_TOKENS 32
 /* Bytes of a strip that one token reads once. Memory is slower after each jump: one core of Zen 4 reads
  * strips of 28 KB in random order at 10 GB/s, of 113 KB at 13, a whole weight at 15. */
 #define LONG_BYTES ((size_t)256 << 10)
@@ -16,9 +19,10 @@
 
 size_t cpu_strip_rows(size_t row_bytes, size_t n_rows, size_t n_tokens, size_t n_members)
 {
-    if (n_tokens > 1)
+    if (n_tokens > FEW_TOKENS)
         return SHORT_ROWS;
-    size_t n = min_size(min_size(STRIP_ROWS, LONG_BYTES / row_bytes), n_rows / (MEMBER_STRIPS * n_members));
+    size_t most = n_tokens == 1 ? min_size(STRIP_ROWS, LONG_BYTES / row_bytes) : STRIP_ROWS;
+    size_t n = min_size(most, n_rows / (MEMBER_STRIPS * n_members));
     return max_size(n / SHORT_ROWS * SHORT_ROWS, SHORT_ROWS);
 }
 

@@ -20,6 +20,7 @@
 #include "kernel/unroll.h"
 #include "quant/blocks.h"
 
+#endif
 #define ROWS         4 /* rows that share the activations of a span */
 #define TOKENS       4 /* tokens that share the unpacked rows of a span */
 #define MOST_VECTORS 8 /* of 32 codes: a span of 256 */
@@ -27,23 +28,33 @@
 
 /* A span of one row. Groups are of 16 columns; formats with scales for 32 repeat them. */
 struct weights {
-    __m256i codes[MOST_VECTORS];
-    __m256i signs[MOST_VECTORS]; /* where codes are sizes: 1 or -1 */
-    __m256i scales;              /* int16: those of the even groups, then those of the odd ones */
-    __m256i minima;              /* int16 [16], in order: added to each column of the group */
-    float scale;                 /* times all scales */
-    float minimum;               /* times all minima */
+    __m256i codes[MOST_VECTORS];        /* where no unpack_vector_fn makes them */
+    _Alignas(32) uint8_t sign_bits[64]; /* what such functions take: see product_iq.c */
+    _Alignas(32) uint16_t book_codes[64];
+    __m256i scales; /* int16: those of the even groups, then those of the odd ones */
+    __m256i minima; /* int16 [16], in order: added to each column of the group */
+    float scale;    /* times all scales */
+    float minimum;  /* times all minima */
+};
+
+/* 32 columns of a span. */
+struct vector {
+    __m256i codes;
+    __m256i signs; /* where codes are sizes: bit 7 of a byte is set where it is negative */
 };
 
 typedef void unpack_fn(const uint8_t *block, struct weights *to);
+/* Vector v of a block, of which the rest is unpacked. */
+typedef struct vector unpack_vector_fn(const uint8_t *block, const struct weights *w, int v);
 
 /* A format. */
 struct family {
     unpack_fn *unpack;
-    size_t span_bytes; /* of a row: a block */
-    bool small;        /* blocks of 32 columns: a scale, perhaps a minimum, and no groups */
-    bool has_signs;    /* codes are signed; otherwise at most 127 */
-    bool has_sizes;    /* codes are sizes, with signs beside them, until join_signs() */
+    size_t span_bytes;               /* of a row: a block */
+    unpack_vector_fn *unpack_vector; /* of formats that are looked up: one by one, as they are multiplied */
+    bool small;                      /* blocks of 32 columns: a scale, perhaps a minimum, and no groups */
+    bool has_signs;                  /* codes are signed; otherwise at most 127 */
+    bool has_sizes;                  /* codes are sizes, with signs beside them, until unpack_vectors() */
     bool folds;        /* panels: codes less offset, times their group's scale, have sizes up to 128 */
     uint8_t group;     /* columns that share a scale: 16, or 0 for 32 */
     uint8_t minimum;   /* columns that share a minimum: 16 or 32; 0: there are none */
@@ -58,6 +69,7 @@ struct inputs {
     const int16_t *sums;   /* [2 vectors] */
     __m256i start
         [MOST_VECTORS]; /* offset times the values, summed in pairs: what a sum of codes is too large by */
+    __m256i minus[MOST_VECTORS]; /* the values, negative */
 };
 
 /* The lanes of one output. */
@@ -78,18 +90,33 @@ INLINE void load_inputs(struct family f, const struct activation *x, size_t colu
     to->sums = x->sums + column / ACTIVATION_SUM_BLOCK;
     UNROLL
     for (int v = 0; v < n_vectors(f); v++)
-        if (f.offset > 0)
+        if (f.offset > 0 && !f.has_sizes)
             to->start[v] =
                 _mm256_maddubs_epi16(_mm256_set1_epi8((char)f.offset), _mm256_loadu_si256(to->values + v));
+        else if (f.has_sizes)
+            to->minus[v] = _mm256_sub_epi8(_mm256_setzero_si256(), _mm256_loadu_si256(to->values + v));
 }
 
-/* Sizes and signs to codes: the offset plus the size, or less it. */
-INLINE void join_signs(struct family f, struct weights *w)
+INLINE struct vector vector_of(struct family f, const uint8_t *block, const struct weights *w, int v)
 {
+    return f.unpack_vector != NULL ? f.unpack_vector(block, w, v) : (struct vector){.codes = w->codes[v]};
+}
+
+/* All vectors to codes; of sizes and signs: the offset plus the size, or less it. */
+INLINE void unpack_vectors(struct family f, const uint8_t *block, struct weights *w)
+{
+    if (f.unpack_vector == NULL)
+        return;
     UNROLL
-    for (int v = 0; v < n_vectors(f); v++)
-        w->codes[v] =
-            _mm256_add_epi8(_mm256_sign_epi8(w->codes[v], w->signs[v]), _mm256_set1_epi8((char)f.offset));
+    for (int v = 0; v < n_vectors(f); v++) {
+        struct vector vector = f.unpack_vector(block, w, v);
+        if (f.has_sizes) {
+            __m256i minus = _mm256_sub_epi8(_mm256_setzero_si256(), vector.codes);
+            vector.codes = _mm256_add_epi8(_mm256_blendv_epi8(vector.codes, minus, vector.signs),
+                                           _mm256_set1_epi8((char)f.offset));
+        }
+        w->codes[v] = vector.codes;
+    }
 }
 
 /* Lane i of each half, in all of the half. */
@@ -116,12 +143,13 @@ INLINE __m256i scales_of_vector(const struct weights *w, int v)
 }
 
 /* Vector v of a span: the integer sums of its products, eight lanes. */
-INLINE __m256i dot_vector(struct family f, const struct weights *w, const struct inputs *x, int v)
+INLINE __m256i dot_vector(struct family f, struct vector vector, const struct weights *w,
+                          const struct inputs *x, int v)
 {
     __m256i values = _mm256_loadu_si256(x->values + v);
-    __m256i codes = w->codes[v];
+    __m256i codes = vector.codes;
     if (f.has_sizes)
-        values = _mm256_sign_epi8(values, w->signs[v]);
+        values = _mm256_blendv_epi8(values, x->minus[v], vector.signs);
     if (f.has_signs) {
         values = _mm256_sign_epi8(values, codes);
         codes = _mm256_abs_epi8(codes);
@@ -134,13 +162,15 @@ INLINE __m256i dot_vector(struct family f, const struct weights *w, const struct
     return _mm256_madd_epi16(pairs, scales_of_vector(w, v));
 }
 
-INLINE void add_span(struct family f, const struct weights *w, const struct inputs *x, struct lanes *to)
+INLINE void add_span(struct family f, const uint8_t *block, const struct weights *w, const struct inputs *x,
+                     struct lanes *to)
 {
     __m256 sums[CHAINS];
     UNROLL
     for (int v = 0; v < n_vectors(f); v++) {
         __m256 *sum = &sums[v % CHAINS];
-        __m256 dots = _mm256_cvtepi32_ps(dot_vector(f, w, x, v)), scale = _mm256_set1_ps(x->scales[v]);
+        __m256 dots = _mm256_cvtepi32_ps(dot_vector(f, vector_of(f, block, w, v), w, x, v));
+        __m256 scale = _mm256_set1_ps(x->scales[v]);
         *sum = v < CHAINS ? _mm256_mul_ps(dots, scale) : _mm256_fmadd_ps(dots, scale, *sum);
     }
     if (n_vectors(f) > 1)
@@ -185,29 +215,22 @@ struct tile {
 INLINE void multiply_span(struct family f, struct tile *t, size_t column, size_t n_tokens)
 {
     struct inputs x;
-    if (n_tokens == 1) { /* codes stay in registers */
-        load_inputs(f, &t->tokens[0], column, &x);
-        UNROLL
-        for (size_t row = 0; row < ROWS; row++) {
-            struct weights w;
-            f.unpack(t->rows[row], &w);
-            add_span(f, &w, &x, &t->lanes[0][row]);
-        }
-        return;
-    }
     struct weights w[ROWS];
     UNROLL
     for (size_t row = 0; row < ROWS; row++) {
         f.unpack(t->rows[row], &w[row]);
-        if (f.has_sizes)
-            join_signs(f, &w[row]);
+        if (n_tokens > 1)
+            unpack_vectors(f, t->rows[row], &w[row]);
     }
-    f.has_sizes = false;
+    if (n_tokens > 1) {
+        f.unpack_vector = NULL;
+        f.has_sizes = false;
+    }
     for (size_t token = 0; token < n_tokens; token++) {
         load_inputs(f, &t->tokens[token], column, &x);
         UNROLL
         for (size_t row = 0; row < ROWS; row++)
-            add_span(f, &w[row], &x, &t->lanes[token][row]);
+            add_span(f, t->rows[row], &w[row], &x, &t->lanes[token][row]);
     }
 }
 
@@ -287,5 +310,3 @@ INLINE __m256i scales_of_32(uint64_t scales)
 {
     return _mm256_cvtepi8_epi16(_mm_set1_epi64x((long long)scales));
 }
-
-#endif

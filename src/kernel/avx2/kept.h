@@ -15,4 +15,18 @@ INLINE __m256i kept(__m256i value)
     return value;
 }
 
+/* sum + products, of 16 bits and of 32, in the register that has the sum: gcc takes another one for kept(),
+ * and moves it back. */
+INLINE __m256i added_16(__m256i sum, __m256i products)
+{
+    __asm__("vpaddw %1, %0, %0" : "+x"(sum) : "x"(products));
+    return sum;
+}
+
+INLINE __m256i added_32(__m256i sum, __m256i products)
+{
+    __asm__("vpaddd %1, %0, %0" : "+x"(sum) : "x"(products));
+    return sum;
+}
+
 #endif

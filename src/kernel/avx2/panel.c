@@ -54,7 +54,7 @@ INLINE void sum_fours(struct kind k, const struct panel *panel, const struct tok
                 __m256i *sum = &sums[t].of[part];
                 __m256i pairs = _mm256_maddubs_epi16(codes[part], x);
                 bool fresh = i == 0 && k.minimum > 0;
-                *sum = kept(fresh ? pairs : _mm256_add_epi16(*sum, pairs));
+                *sum = fresh ? pairs : added_16(*sum, pairs);
             }
         }
     }
@@ -101,7 +101,7 @@ INLINE void sum_pairs(struct kind k, const struct panel *panel, const struct tok
             UNROLL
             for (size_t part = 0; part < PARTS; part++) {
                 __m256i pairs = _mm256_madd_epi16(codes[part], x);
-                sums[t].of[part] = kept(i == 0 ? pairs : _mm256_add_epi32(sums[t].of[part], pairs));
+                sums[t].of[part] = i == 0 ? pairs : added_32(sums[t].of[part], pairs);
             }
         }
     }

@@ -95,20 +95,20 @@ INLINE __m256i lanes_below(size_t n, size_t first)
     const struct panel_format avx2_panel_##name = {{unpack_##name, __VA_ARGS__}, NULL};
 
 /* The same of a format that is looked up. */
+#define LOOKED_UP(name, ...) unpack_##name, __VA_ARGS__, .unpack_vector = unpack_vector_##name
 #define LOOKED_UP_PRODUCTS(name, ...)                                                                     \
     void avx2_product_##name(const struct product *p)                                                     \
     {                                                                                                     \
-        multiply((struct family){unpack_##name, __VA_ARGS__}, p);                                         \
+        multiply((struct family){LOOKED_UP(name, __VA_ARGS__)}, p);                                       \
     }                                                                                                     \
     static void unpack_rows_##name(const uint8_t *const rows[LANES], size_t at, struct weights to[LANES]) \
     {                                                                                                     \
-        const struct family f = {unpack_##name, __VA_ARGS__};                                             \
+        const struct family f = {LOOKED_UP(name, __VA_ARGS__)};                                           \
         for (size_t r = 0; r < LANES; r++) {                                                              \
             unpack_##name(rows[r] + at, &to[r]);                                                          \
-            if (f.has_sizes)                                                                              \
-                join_signs(f, &to[r]);                                                                    \
+            unpack_vectors(f, rows[r] + at, &to[r]);                                                      \
         }                                                                                                 \
     }                                                                                                     \
-    const struct panel_format avx2_panel_##name = {{unpack_##name, __VA_ARGS__}, unpack_rows_##name};
+    const struct panel_format avx2_panel_##name = {{LOOKED_UP(name, __VA_ARGS__)}, unpack_rows_##name};
 
 #endif

@@ -4,10 +4,22 @@
 
 #define PANELS 4 /* beside each other: what is made ready of a token serves all */
 
-/* So few tokens pass a panel one after the other before the next is filled in its place, and panels have half
- * as many columns, so that they stay in a first-level cache of 32 KB: with rows in memory a sixth faster at 6
- * tokens and a tenth at 16 (Zen 3, bench/kernel --panel --rows 512 --columns 7168 --mib 100). */
-#define MOST_TOGETHER 18
+/* So few tokens are all made ready at once, for some columns of all rows, and pass a panel before the next is
+ * filled in its place; panels then have half as many columns, so that they stay in a first-level cache of 32
+ * KB. On Zen 3 at 20 to 32 tokens 5 to 10% faster than the other way (bench/kernel --panel --rows 256
+ * --columns 7168 --mib 30); of 64 rows alone the other way is 3 to 6% faster from 48 on. */
+#define FEW_TOKENS 40
+
+/* What a walk is over. */
+struct walk {
+    const struct panel_format *format;
+    const struct panel_level *level;
+    const struct product *product;
+    multiply_fn *const *functions;
+    struct piece piece;
+    struct place most; /* its rows and columns are those of a place */
+    size_t n_passes;   /* of tokens, by a panel */
+};
 
 /* ---- tokens ---- */
 
@@ -42,22 +54,6 @@ static void load_token(const struct family *f, const struct panel_level *level, 
         put_sums_of_16(sums + 2 * block, to->scales + block, to->sums + 2 * block);
 }
 
-/* Tokens that are made ready together, and pass panels some at a time: all where they are few, else those of
- * one pass. */
-struct tokens {
-    struct token of[MOST_TOGETHER];
-    size_t n;
-    size_t passes[MOST_TOGETHER]; /* tokens of each */
-    size_t n_passes;
-};
-
-static_assert(MOST_TOGETHER >= MOST_TOKENS, "those of one pass");
-
-static bool are_few(const struct product *p)
-{
-    return p->n_tokens <= MOST_TOGETHER;
-}
-
 /* As many in each pass, about: sums of few tokens would wait for themselves. */
 static size_t tokens_of_pass(const struct panel_level *level, size_t n_left)
 {
@@ -65,40 +61,32 @@ static size_t tokens_of_pass(const struct panel_level *level, size_t n_left)
     return (n_left + n_passes - 1) / n_passes;
 }
 
-/* The product's tokens from `first` on, at the place's columns. */
-static void load_tokens(const struct family *f, const struct panel_level *level, const struct product *p,
-                        const struct place *place, size_t first, struct tokens *to)
+/* The product's n tokens from `first` on, at the place's columns. */
+static void load_tokens(const struct walk *walk, const struct place *place, size_t first, size_t n,
+                        struct token *to)
 {
-    size_t n_left = p->n_tokens - first;
-    to->n = are_few(p) ? n_left : tokens_of_pass(level, n_left);
-    to->n_passes = 0;
-    for (size_t t = 0; t < to->n; t += to->passes[to->n_passes++])
-        to->passes[to->n_passes] = tokens_of_pass(level, to->n - t);
-    for (size_t t = 0; t < to->n; t++) {
+    const struct product *p = walk->product;
+    for (size_t t = 0; t < n; t++) {
         uint8_t *row = (uint8_t *)p->activations + (first + t) * p->activation_bytes;
         struct activation x = activation_view(row, p->n_columns);
-        load_token(f, level, place, &x, &to->of[t]);
-        to->of[t].out = p->out + (first + t) * p->out_stride + place->row;
+        load_token(&walk->format->family, walk->level, place, &x, &to[t]);
+        to[t].out = p->out + (first + t) * p->out_stride + place->row;
     }
 }
 
 /* ---- filling ---- */
 
-INLINE struct piece piece_of(const struct family *f)
-{
-    return (struct piece){f->small ? BLOCK_SMALL : BLOCK_SUPER, f->span_bytes};
-}
-
 /* Past the last row is the last again: computed, and not written. */
-static void fill_panel(const struct panel_format *format, const struct panel_level *level,
-                       const struct product *p, const struct place *place, struct panel *panel)
+static void fill_panel(const struct walk *walk, const struct place *place, struct panel *panel)
 {
-    const uint8_t *first = (const uint8_t *)p->rows + bytes_before(piece_of(&format->family), place->column);
+    const struct panel_format *format = walk->format;
+    const struct product *p = walk->product;
+    const uint8_t *first = (const uint8_t *)p->rows + bytes_before(walk->piece, place->column);
     for (size_t row = 0; row < PANEL_ROWS; row += LANES) {
         const uint8_t *rows[LANES];
         for (size_t r = 0; r < LANES; r++)
             rows[r] = first + min_size(place->row + row + r, p->n_rows - 1) * p->row_bytes;
-        level->fill(format, rows, place->n_columns / BLOCK_SMALL, panel, row);
+        walk->level->fill(format, rows, place->n_columns / BLOCK_SMALL, panel, row);
     }
 }
 
@@ -129,6 +117,19 @@ struct ahead_panel {
     size_t n_steps; /* left */
 };
 
+/* The panel whose rows begin at `next`, while all passes go by another. */
+static struct ahead_panel panel_ahead(const struct walk *walk, const struct place *place, const uint8_t *next)
+{
+    if (next == NULL)
+        return (struct ahead_panel){0};
+    size_t a_step = (PANEL_ROWS + walk->n_passes - 1) / walk->n_passes;
+    const struct ahead_rows rows = {.at = (const char *)next,
+                                    .row_bytes = walk->product->row_bytes,
+                                    .n_bytes = bytes_before(walk->piece, place->n_columns),
+                                    .a_step = a_step};
+    return (struct ahead_panel){rows, (PANEL_ROWS + a_step - 1) / a_step};
+}
+
 static void ask_for_panel(struct ahead_panel *ahead)
 {
     if (ahead->n_steps == 0)
@@ -137,77 +138,101 @@ static void ask_for_panel(struct ahead_panel *ahead)
     ask_for_rows(&ahead->rows);
 }
 
-/* Panel `i` of those that follow, while n_passes pass the one before. */
-static struct ahead_panel panel_ahead(const struct product *p, const struct place *place, struct piece piece,
-                                      const uint8_t *next, size_t i, size_t n_passes)
+/* out += the panel times n tokens, and where column is 0, out = that; memory is asked for some of the rows
+ * ahead. The tokens' outputs then are the next panel's. */
+static void multiply_panel(const struct walk *walk, const struct place *place, const struct panel *panel,
+                           struct token *tokens, size_t n, struct ahead_panel *ahead)
 {
-    if (next == NULL)
-        return (struct ahead_panel){0};
-    size_t a_step = (PANEL_ROWS + n_passes - 1) / n_passes;
-    const struct ahead_rows rows = {.at = (const char *)next + i * PANEL_ROWS * p->row_bytes,
-                                    .row_bytes = p->row_bytes,
-                                    .n_bytes = bytes_before(piece, place->n_columns),
-                                    .a_step = a_step};
-    return (struct ahead_panel){rows, (PANEL_ROWS + a_step - 1) / a_step};
-}
-
-/* out += the panel times all tokens, and where column is 0, out = that; with each pass memory is asked for
- * some of the rows ahead. `n_rows`: that are left from the panel's first on. */
-static void multiply_panel(multiply_fn *const *functions, const struct panel *panel, struct tokens *tokens,
-                           const struct place *place, size_t n_rows, struct ahead_panel *ahead)
-{
-    struct token *first = tokens->of;
-    for (size_t pass = 0; pass < tokens->n_passes; pass++) {
-        size_t n = tokens->passes[pass];
-        ask_for_panel(ahead);
-        if (n_rows < PANEL_ROWS)
-            multiply_edge(functions[n - 1], panel, first, n, place, n_rows);
-        else
-            functions[n - 1](panel, first, place);
-        for (size_t t = 0; t < n; t++)
-            first[t].out += PANEL_ROWS;
-        first += n;
-    }
+    multiply_fn *function = walk->functions[n - 1];
+    size_t n_rows = walk->product->n_rows - place->row;
+    ask_for_panel(ahead);
+    if (n_rows < PANEL_ROWS)
+        multiply_edge(function, panel, tokens, n, place, n_rows);
+    else
+        function(panel, tokens, place);
+    for (size_t t = 0; t < n; t++)
+        tokens[t].out += PANEL_ROWS;
 }
 
 /* ---- the walk ---- */
 
-/* All tokens times the rows from place->row on, PANELS panels of them. A panel is filled just before the
- * first tokens pass. */
-static void multiply_place(const struct panel_format *format, const struct panel_level *level,
-                           const struct product *p, const struct place *whole, const uint8_t *next)
+/* The rows of the panel after that at `place`: the next ones, else the first ones' next columns, else what
+ * the caller reads then; NULL: not known. */
+static const uint8_t *next_panel(const struct walk *walk, const struct place *place)
 {
-    const struct piece piece = piece_of(&format->family);
-    multiply_fn *const *functions = level->functions_for(&format->family);
-    const size_t n_passes = (p->n_tokens + level->n_tokens - 1) / level->n_tokens;
-    struct panel panels[PANELS];
-    struct ahead_panel ahead[PANELS];
-    struct tokens tokens;
-    for (size_t i = 0; i < PANELS; i++)
-        ahead[i] = panel_ahead(p, whole, piece, next, i, n_passes);
-    for (size_t first = 0; first < p->n_tokens; first += tokens.n) {
-        struct place place = *whole;
-        load_tokens(&format->family, level, p, &place, first, &tokens);
-        for (size_t i = 0; i < PANELS && place.row < p->n_rows; i++, place.row += PANEL_ROWS) {
-            struct panel *panel = &panels[are_few(p) ? 0 : i];
-            if (first == 0)
-                fill_panel(format, level, p, &place, panel);
-            multiply_panel(functions, panel, &tokens, &place, p->n_rows - place.row, &ahead[i]);
+    const struct product *p = walk->product;
+    const uint8_t *rows = p->rows;
+    size_t row = place->row + PANEL_ROWS, column = place->column + walk->most.n_columns;
+    if (row < p->n_rows)
+        return rows + row * p->row_bytes + bytes_before(walk->piece, place->column);
+    return column < p->n_columns ? rows + bytes_before(walk->piece, column) : p->next;
+}
+
+/* All tokens, few, times the place's columns of all rows. */
+static void multiply_few(const struct walk *walk, struct place place)
+{
+    const struct product *p = walk->product;
+    struct panel panel;
+    struct token tokens[FEW_TOKENS];
+    load_tokens(walk, &place, 0, p->n_tokens, tokens);
+    for (; place.row < p->n_rows; place.row += PANEL_ROWS) {
+        struct ahead_panel ahead = panel_ahead(walk, &place, next_panel(walk, &place));
+        fill_panel(walk, &place, &panel);
+        for (size_t t = 0, n; t < p->n_tokens; t += n) {
+            n = tokens_of_pass(walk->level, p->n_tokens - t);
+            multiply_panel(walk, &place, &panel, &tokens[t], n, &ahead);
         }
     }
+}
+
+/* All tokens times the place's columns of the rows from its first on, PANELS panels of them. A panel is
+ * filled just before the first tokens pass. */
+static void multiply_many(const struct walk *walk, const struct place *whole)
+{
+    const struct product *p = walk->product;
+    const uint8_t *next = next_place(p, whole, &walk->most, walk->piece);
+    struct panel panels[PANELS];
+    struct ahead_panel ahead[PANELS];
+    struct token tokens[MOST_TOKENS];
+    for (size_t i = 0; i < PANELS; i++)
+        ahead[i] = panel_ahead(walk, whole, next == NULL ? NULL : next + i * PANEL_ROWS * p->row_bytes);
+    for (size_t first = 0, n; first < p->n_tokens; first += n) {
+        struct place place = *whole;
+        n = tokens_of_pass(walk->level, p->n_tokens - first);
+        load_tokens(walk, &place, first, n, tokens);
+        for (size_t i = 0; i < PANELS && place.row < p->n_rows; i++, place.row += PANEL_ROWS) {
+            if (first == 0)
+                fill_panel(walk, &place, &panels[i]);
+            multiply_panel(walk, &place, &panels[i], tokens, n, &ahead[i]);
+        }
+    }
+}
+
+/* The columns of a place from `column` on, of the rows from `row` on. */
+static struct place place_at(const struct walk *walk, size_t row, size_t column)
+{
+    return (struct place){row, column, min_size(walk->most.n_columns, walk->product->n_columns - column)};
 }
 
 void avx2_walk_panels(const struct panel_format *format, const struct panel_level *level,
                       const struct product *p)
 {
-    const bool wide = level->widens && format->family.has_signs;
-    const size_t n_parts = (are_few(p) ? 2 : 1) * (wide ? 2 : 1);
-    const struct place most = {.row = PANELS * PANEL_ROWS, .n_columns = PANEL_BLOCKS * BLOCK_SMALL / n_parts};
-    for (size_t row = 0; row < p->n_rows; row += most.row) {
-        for (size_t column = 0; column < p->n_columns; column += most.n_columns) {
-            struct place place = {row, column, min_size(most.n_columns, p->n_columns - column)};
-            const uint8_t *next = next_place(p, &place, &most, piece_of(&format->family));
-            multiply_place(format, level, p, &place, next);
+    const struct family *f = &format->family;
+    const bool few = p->n_tokens <= FEW_TOKENS;
+    const size_t n_parts = (few ? 2 : 1) * (level->widens && f->has_signs ? 2 : 1);
+    const struct walk walk = {
+        .format = format,
+        .level = level,
+        .product = p,
+        .functions = level->functions_for(f),
+        .piece = {f->small ? BLOCK_SMALL : BLOCK_SUPER, f->span_bytes},
+        .most = {.row = PANELS * PANEL_ROWS, .n_columns = PANEL_BLOCKS * BLOCK_SMALL / n_parts},
+        .n_passes = (p->n_tokens + level->n_tokens - 1) / level->n_tokens};
+    for (size_t column = 0; few && column < p->n_columns; column += walk.most.n_columns)
+        multiply_few(&walk, place_at(&walk, 0, column));
+    for (size_t row = 0; !few && row < p->n_rows; row += walk.most.row)
+        for (size_t column = 0; column < p->n_columns; column += walk.most.n_columns) {
+            const struct place place = place_at(&walk, row, column);
+            multiply_many(&walk, &place);
         }
-    }
 }

@@ -10,66 +10,93 @@
 #define EIGHTHS_MID 9 /* the code of zero in IQ1_M: values are 8 x (-1, 0, 1), and 1 more or less */
 #define EACH_BYTE   0x0101010101010101u
 
+/* ---- looking up ---- */
+
 /* Two entries of a book, side by side. */
-INLINE __m128i look_up_two(const uint64_t *book, uint64_t first, uint64_t second)
+INLINE __m128i look_up_two(const uint64_t *first, const uint64_t *second)
 {
-    __m128d low = _mm_load_sd((const double *)(const void *)(book + first));
-    return _mm_castpd_si128(_mm_loadh_pd(low, (const double *)(const void *)(book + second)));
+    __m128d low = _mm_load_sd((const double *)(const void *)first);
+    return _mm_castpd_si128(_mm_loadh_pd(low, (const double *)(const void *)second));
 }
 
-/* Four eights; a word holds four codes of 16 bits. */
-INLINE __m256i look_up(const uint64_t *book, uint64_t word)
+/* Four eights. */
+INLINE __m256i look_up(const uint64_t *book, const uint16_t *codes)
 {
-    __m128i low = look_up_two(book, word & 0xFFFF, word >> 16 & 0xFFFF);
-    return _mm256_set_m128i(look_up_two(book, word >> 32 & 0xFFFF, word >> 48), low);
+    return _mm256_set_m128i(look_up_two(book + codes[2], book + codes[3]),
+                            look_up_two(book + codes[0], book + codes[1]));
 }
 
 /* The same of codes that are bytes. */
 INLINE __m256i look_up_bytes(const uint64_t *book, const uint8_t *codes)
 {
-    __m128i low = look_up_two(book, codes[0], codes[1]);
-    return _mm256_set_m128i(look_up_two(book, codes[2], codes[3]), low);
+    return _mm256_set_m128i(look_up_two(book + codes[2], book + codes[3]),
+                            look_up_two(book + codes[0], book + codes[1]));
 }
 
-/* Four bytes to the lower halves of a word's four places. */
-INLINE uint64_t spread_bytes(const uint8_t *at)
+/* Eight fours. */
+INLINE __m256i look_up_fours(const uint32_t *book, const uint16_t *codes)
 {
-    return _pdep_u64(load_u32(at), 0x00FF00FF00FF00FF);
+    return _mm256_setr_epi32((int)book[codes[0]], (int)book[codes[1]], (int)book[codes[2]],
+                             (int)book[codes[3]], (int)book[codes[4]], (int)book[codes[5]],
+                             (int)book[codes[6]], (int)book[codes[7]]);
 }
 
-/* Eight fours; two words. */
-INLINE __m256i look_up_fours(const uint32_t *book, uint64_t first, uint64_t second)
+INLINE __m256i look_up_fours_bytes(const uint32_t *book, const uint8_t *codes)
 {
-    uint64_t word[2] = {first, second};
-    __m128i half[2];
-    UNROLL
-    for (int i = 0; i < 2; i++)
-        half[i] = _mm_setr_epi32((int)book[word[i] & 0xFFFF], (int)book[word[i] >> 16 & 0xFFFF],
-                                 (int)book[word[i] >> 32 & 0xFFFF], (int)book[word[i] >> 48]);
-    return _mm256_set_m128i(half[1], half[0]);
+    return _mm256_setr_epi32((int)book[codes[0]], (int)book[codes[1]], (int)book[codes[2]],
+                             (int)book[codes[3]], (int)book[codes[4]], (int)book[codes[5]],
+                             (int)book[codes[6]], (int)book[codes[7]]);
 }
 
-/* -1 where the sign is set, else 1: of 32 columns, a bit for each in four bytes. */
-INLINE __m256i signs_of(const uint8_t *signs)
+/* ---- codes of more than a byte ---- */
+
+/* Sixteen codes of 16 bits to the `part`-th of w->book_codes. */
+INLINE void put_book_codes(__m256i codes, size_t part, struct weights *w)
 {
-    const __m256i byte_of = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
-    const __m256i bit_of = _mm256_set1_epi64x((long long)0x8040201008040201);
-    __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32((int)load_u32(signs)), byte_of);
-    __m256i negative = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit_of), bit_of);
-    return _mm256_or_si256(negative, _mm256_set1_epi8(1));
+    _mm256_store_si256((__m256i *)(void *)w->book_codes + part, codes);
+    __asm__("" : "+m"(w->book_codes)); /* gcc takes them out of the register again, one by one */
 }
 
-/* Signs in memory, where four bytes are broadcast as they are loaded. */
-struct signs {
-    _Alignas(32) uint8_t bytes[32];
+/* Where sixteen codes have their upper bits: `words` has the bytes of a word for each code, in which a factor
+ * moves the bits to their place, bit 8 and above. */
+struct upper_bits {
+    __m256i words;
+    __m256i factors;
+    int mask;
 };
 
-INLINE struct signs stored_signs(__m256i signs)
+/* Sixteen codes, lower bytes from `low` on, upper bits in the lanes of `high`. */
+INLINE void put_joined_book_codes(struct upper_bits bits, const uint8_t *low, __m256i high, size_t part,
+                                  struct weights *w)
 {
-    struct signs to;
-    _mm256_store_si256((__m256i *)(void *)to.bytes, signs);
-    __asm__("" : "+m"(to)); /* gcc takes them out of the register again */
-    return to;
+    __m256i moved = _mm256_mullo_epi16(_mm256_shuffle_epi8(high, bits.words), bits.factors);
+    __m256i upper = _mm256_and_si256(moved, _mm256_set1_epi16((short)bits.mask));
+    put_book_codes(_mm256_or_si256(_mm256_cvtepu8_epi16(load_16(low)), upper), part, w);
+}
+
+/* ---- signs ---- */
+
+/* 256 signs, a bit for each column, to memory, where those of a vector are broadcast as they are loaded:
+ * beside four bytes of them stand the same four, shifted left by one. */
+INLINE void put_signs(__m256i signs, struct weights *w)
+{
+    __m256i shifted = _mm256_add_epi8(signs, signs);
+    __m256i *to = (__m256i *)(void *)w->sign_bits;
+    _mm256_store_si256(to, _mm256_unpacklo_epi32(signs, shifted));     /* of vectors 0, 1, 4 and 5 */
+    _mm256_store_si256(to + 1, _mm256_unpackhi_epi32(signs, shifted)); /* 2, 3, 6 and 7 */
+    __asm__("" : "+m"(w->sign_bits)); /* gcc takes them out of the registers again */
+}
+
+/* Those of vector v, in bit 7 of each byte. Of two columns the first one's is a bit lower, and comes from the
+ * shifted bytes, so that one factor moves both. */
+INLINE __m256i signs_of(const struct weights *w, int v)
+{
+    const __m256i bytes = _mm256_setr_epi8(4, 0, 4, 0, 4, 0, 4, 0, 5, 1, 5, 1, 5, 1, 5, 1, 6, 2, 6, 2, 6, 2,
+                                           6, 2, 7, 3, 7, 3, 7, 3, 7, 3);
+    const __m256i factors = _mm256_set1_epi64x(0x0001000400100040);
+    const uint8_t *at = w->sign_bits + v % 2 * 8 + v / 4 * 16 + v / 2 % 2 * 32;
+    __m256i both = _mm256_shuffle_epi8(_mm256_set1_epi64x((long long)load_u64(at)), bytes);
+    return _mm256_mullo_epi16(both, factors);
 }
 
 /* Bytes of seven signs: bit 7 becomes their parity, so that an even number of the eight is set. */
@@ -113,15 +140,14 @@ INLINE void unpack_iq2_xxs(const uint8_t *block, struct weights *to)
     const __m256i odd_first = _mm256_setr_epi32(1, 3, 5, 7, 1, 3, 5, 7);
     __m256i first = _mm256_permutevar8x32_epi32(load_32(b->groups), odd_first);
     __m256i second = _mm256_permutevar8x32_epi32(load_32(b->groups + 32), odd_first);
-    struct signs signs =
-        stored_signs(unpack_sign_words(_mm256_blend_epi32(first, second, 0xF0), &to->scales));
-
-    UNROLL
-    for (int v = 0; v < MOST_VECTORS; v++) {
-        to->codes[v] = look_up_bytes(codebook_iq2_xxs, b->groups + 8 * v);
-        to->signs[v] = signs_of(signs.bytes + 4 * v);
-    }
+    put_signs(unpack_sign_words(_mm256_blend_epi32(first, second, 0xF0), &to->scales), to);
     to->scale = half_at(b->scale) * 0.125f;
+}
+
+INLINE struct vector unpack_vector_iq2_xxs(const uint8_t *block, const struct weights *w, int v)
+{
+    const struct block_iq2_xxs *b = (const void *)block;
+    return (struct vector){look_up_bytes(codebook_iq2_xxs, b->groups + 8 * v), signs_of(w, v)};
 }
 
 INLINE void unpack_iq2_xs(const uint8_t *block, struct weights *to)
@@ -130,60 +156,81 @@ INLINE void unpack_iq2_xs(const uint8_t *block, struct weights *to)
     __m256i first = _mm256_srli_epi16(load_32(b->codes), 9);
     __m256i second = _mm256_srli_epi16(load_32(b->codes + 32), 9);
     __m256i seven = _mm256_permute4x64_epi64(_mm256_packus_epi16(first, second), 0xD8);
-    struct signs signs = stored_signs(complete_signs(seven));
-
-    UNROLL
-    for (int v = 0; v < MOST_VECTORS; v++) {
-        uint64_t word = load_u64(b->codes + 8 * v) & 0x01FF01FF01FF01FF;
-        to->codes[v] = look_up(codebook_iq2_xs, word);
-        to->signs[v] = signs_of(signs.bytes + 4 * v);
-    }
+    put_signs(complete_signs(seven), to);
+    put_book_codes(_mm256_and_si256(load_32(b->codes), _mm256_set1_epi16(0x1FF)), 0, to);
+    put_book_codes(_mm256_and_si256(load_32(b->codes + 32), _mm256_set1_epi16(0x1FF)), 1, to);
     to->scales = unpack_nibble_scales(b->groups);
     to->scale = half_at(b->scale) * 0.125f;
+}
+
+INLINE struct vector unpack_vector_iq2_xs(const uint8_t *block, const struct weights *w, int v)
+{
+    (void)block;
+    return (struct vector){look_up(codebook_iq2_xs, w->book_codes + 4 * v), signs_of(w, v)};
 }
 
 INLINE void unpack_iq2_s(const uint8_t *block, struct weights *to)
 {
     const struct block_iq2_s *b = (const void *)block;
-
-    UNROLL
-    for (int v = 0; v < MOST_VECTORS; v++) {
-        uint64_t word = spread_bytes(b->codes + 4 * v) | _pdep_u64(b->high[v], 0x0300030003000300);
-        to->codes[v] = look_up(codebook_iq2_s, word);
-        to->signs[v] = signs_of(b->signs + 4 * v);
-    }
+    const struct upper_bits two = {_mm256_setr_epi8(0, -1, 0, -1, 0, -1, 0, -1, 1, -1, 1, -1, 1, -1, 1, -1, 2,
+                                                    -1, 2, -1, 2, -1, 2, -1, 3, -1, 3, -1, 3, -1, 3, -1),
+                                   _mm256_set1_epi64x(0x0004001000400100), 0x300};
+    for (size_t part = 0; part < 2; part++)
+        put_joined_book_codes(two, b->codes + 16 * part, _mm256_set1_epi32((int)load_u32(b->high + 4 * part)),
+                              part, to);
+    put_signs(load_32(b->signs), to);
     to->scales = unpack_nibble_scales(b->groups);
     to->scale = half_at(b->scale) * 0.125f;
+}
+
+INLINE struct vector unpack_vector_iq2_s(const uint8_t *block, const struct weights *w, int v)
+{
+    (void)block;
+    return (struct vector){look_up(codebook_iq2_s, w->book_codes + 4 * v), signs_of(w, v)};
 }
 
 INLINE void unpack_iq3_xxs(const uint8_t *block, struct weights *to)
 {
     const struct block_iq3_xxs *b = (const void *)block;
-    struct signs signs = stored_signs(unpack_sign_words(load_32(b->groups), &to->scales));
-
-    UNROLL
-    for (int v = 0; v < MOST_VECTORS; v++) {
-        uint64_t first = spread_bytes(b->codes + 8 * v), second = spread_bytes(b->codes + 8 * v + 4);
-        to->codes[v] = look_up_fours(codebook_iq3_xxs, first, second);
-        to->signs[v] = signs_of(signs.bytes + 4 * v);
-    }
+    put_signs(unpack_sign_words(load_32(b->groups), &to->scales), to);
     to->scale = half_at(b->scale) * 0.25f;
+}
+
+INLINE struct vector unpack_vector_iq3_xxs(const uint8_t *block, const struct weights *w, int v)
+{
+    const struct block_iq3_xxs *b = (const void *)block;
+    return (struct vector){look_up_fours_bytes(codebook_iq3_xxs, b->codes + 8 * v), signs_of(w, v)};
 }
 
 INLINE void unpack_iq3_s(const uint8_t *block, struct weights *to)
 {
     const struct block_iq3_s *b = (const void *)block;
-    const uint64_t ninth_bits = 0x0100010001000100;
-
-    UNROLL
-    for (int v = 0; v < MOST_VECTORS; v++) {
-        uint64_t first = spread_bytes(b->codes + 8 * v) | _pdep_u64(b->high[v], ninth_bits);
-        uint64_t second = spread_bytes(b->codes + 8 * v + 4) | _pdep_u64(b->high[v] >> 4, ninth_bits);
-        to->codes[v] = look_up_fours(codebook_iq3_s, first, second);
-        to->signs[v] = signs_of(b->signs + 4 * v);
-    }
+    const struct upper_bits one = {
+        _mm256_setr_epi8(0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 0, -1, 1, -1, 1, -1, 1, -1, 1, -1,
+                         1, -1, 1, -1, 1, -1, 1, -1),
+        _mm256_setr_epi16(256, 128, 64, 32, 16, 8, 4, 2, 256, 128, 64, 32, 16, 8, 4, 2), 0x100};
+    for (size_t part = 0; part < 4; part++)
+        put_joined_book_codes(one, b->codes + 16 * part,
+                              _mm256_set1_epi16((short)load_u16(b->high + 2 * part)), part, to);
+    put_signs(load_32(b->signs), to);
     to->scales = scales_of_32(2 * _pdep_u64(load_u32(b->groups), 15 * EACH_BYTE) + EACH_BYTE);
     to->scale = half_at(b->scale);
+}
+
+INLINE struct vector unpack_vector_iq3_s(const uint8_t *block, const struct weights *w, int v)
+{
+    (void)block;
+    return (struct vector){look_up_fours(codebook_iq3_s, w->book_codes + 8 * v), signs_of(w, v)};
+}
+
+/* Three bits of each of four codes, `stride` bits apart in a word; of the last, which would have to move
+ * right, the word's upper byte is taken. */
+INLINE struct upper_bits upper_threes(int stride)
+{
+    const __m256i words = _mm256_setr_epi8(0, 1, 0, 1, 0, 1, 1, -1, 2, 3, 2, 3, 2, 3, 3, -1, 4, 5, 4, 5, 4, 5,
+                                           5, -1, 6, 7, 6, 7, 6, 7, 7, -1);
+    const long long factors = stride == 3 ? 0x0080000400200100 : 0x0010000100100100;
+    return (struct upper_bits){words, _mm256_set1_epi64x(factors), 0x700};
 }
 
 /* IQ1_S: -1, 0 and 1 are codes 0, 1 and 2; a group adds its shift (1/8 or -1/8) less 1, times the scale: in
@@ -192,13 +239,9 @@ INLINE void unpack_iq1_s(const uint8_t *block, struct weights *to)
 {
     const struct block_iq1_s *b = (const void *)block;
     __m128i groups = load_16(b->groups);
-
-    UNROLL
-    for (int v = 0; v < MOST_VECTORS; v++) {
-        uint64_t high = _pdep_u64(load_u16(b->groups + 2 * v), 0x0700070007000700);
-        __m256i values = look_up(codebook_iq1, spread_bytes(b->codes + 4 * v) | high);
-        to->codes[v] = _mm256_add_epi8(values, _mm256_set1_epi8(1));
-    }
+    for (size_t part = 0; part < 2; part++)
+        put_joined_book_codes(upper_threes(3), b->codes + 16 * part,
+                              _mm256_set1_epi64x((long long)load_u64(b->groups + 8 * part)), part, to);
     __m128i odd =
         _mm_or_si128(_mm_and_si128(_mm_srli_epi16(groups, 11), _mm_set1_epi16(14)), _mm_set1_epi16(1));
     __m128i negative = _mm_srai_epi16(groups, 15); /* -1 where the shift is negative */
@@ -210,23 +253,20 @@ INLINE void unpack_iq1_s(const uint8_t *block, struct weights *to)
     to->minimum = half_at(b->scale) * 0.125f;
 }
 
+INLINE struct vector unpack_vector_iq1_s(const uint8_t *block, const struct weights *w, int v)
+{
+    (void)block;
+    return (struct vector){
+        .codes = _mm256_add_epi8(look_up(codebook_iq1, w->book_codes + 4 * v), _mm256_set1_epi8(1))};
+}
+
 /* IQ1_M: the shift is of every eight, so codes are eighths: 8 (-1, 0, 1), plus or minus 1. */
 INLINE void unpack_iq1_m(const uint8_t *block, struct weights *to)
 {
     const struct block_iq1_m *b = (const void *)block;
-    const __m256i one = _mm256_set1_epi8(1), two = _mm256_set1_epi8(2);
-    const __m256i byte_of = _mm256_setr_epi64x(0, 0, 0x0101010101010101, 0x0101010101010101);
-    const __m256i bit_of = _mm256_setr_epi64x(0x0808080808080808, (long long)0x8080808080808080,
-                                              0x0808080808080808, (long long)0x8080808080808080);
-    UNROLL
-    for (int v = 0; v < MOST_VECTORS; v++) {
-        uint16_t high = load_u16(b->high + 2 * v);
-        uint64_t upper = _pdep_u64(high, 0x0F000F000F000F00) & 0x0700070007000700;
-        __m256i values = _mm256_add_epi8(look_up(codebook_iq1, spread_bytes(b->codes + 4 * v) | upper), one);
-        __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi16((short)high), byte_of);
-        __m256i negative = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit_of), bit_of);
-        to->codes[v] = _mm256_or_si256(_mm256_slli_epi16(values, 3), _mm256_andnot_si256(negative, two));
-    }
+    for (size_t part = 0; part < 2; part++)
+        put_joined_book_codes(upper_threes(4), b->codes + 16 * part,
+                              _mm256_set1_epi64x((long long)load_u64(b->high + 8 * part)), part, to);
     /* Four words: 4 x 3 bits of scale and a quarter of the block's scale above them. */
     uint64_t groups = load_u64(b->groups);
     uint64_t first = _pdep_u64(_pext_u64(groups, 0x000000000FFF0FFF), 7 * EACH_BYTE);
@@ -234,6 +274,21 @@ INLINE void unpack_iq1_m(const uint8_t *block, struct weights *to)
     to->scales =
         scales_of_16(_mm_set_epi64x((long long)(2 * second + EACH_BYTE), (long long)(2 * first + EACH_BYTE)));
     to->scale = _cvtsh_ss((uint16_t)_pext_u64(groups, 0xF000F000F000F000)) * 0.125f;
+}
+
+INLINE struct vector unpack_vector_iq1_m(const uint8_t *block, const struct weights *w, int v)
+{
+    const struct block_iq1_m *b = (const void *)block;
+    const __m256i one = _mm256_set1_epi8(1), two = _mm256_set1_epi8(2);
+    const __m256i byte_of = _mm256_setr_epi64x(0, 0, 0x0101010101010101, 0x0101010101010101);
+    const __m256i bit_of = _mm256_setr_epi64x(0x0808080808080808, (long long)0x8080808080808080,
+                                              0x0808080808080808, (long long)0x8080808080808080);
+    uint16_t high = load_u16(b->high + 2 * v);
+    __m256i values = _mm256_add_epi8(look_up(codebook_iq1, w->book_codes + 4 * v), one);
+    __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi16((short)high), byte_of);
+    __m256i negative = _mm256_cmpeq_epi8(_mm256_and_si256(spread, bit_of), bit_of);
+    return (struct vector){
+        .codes = _mm256_or_si256(_mm256_slli_epi16(values, 3), _mm256_andnot_si256(negative, two))};
 }
 
 LOOKED_UP_PRODUCTS(iq1_s, sizeof(struct block_iq1_s), .minimum = 32, .magnitude = 2)
