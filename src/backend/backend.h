@@ -253,6 +253,9 @@ struct backend {
     void (*experts)(struct backend *backend, const struct experts_args *args);
     /* hidden += delta, summed over all ranks */
     void (*reduce)(struct backend *backend);
+    /* From here on the step has only those of its rows that want logits: after the last layer's attention
+     * nobody reads the others. Where none wants any, that attention need not be computed either. */
+    void (*narrow)(struct backend *backend);
     /* norm; logits of the rows that want them */
     void (*head)(struct backend *backend, const struct head_args *args);
 

@@ -140,6 +140,11 @@ static void reduce(struct backend *backend)
     main_of(backend)->reduce(main_of(backend));
 }
 
+static void narrow(struct backend *backend)
+{
+    main_of(backend)->narrow(main_of(backend));
+}
+
 static void head(struct backend *backend, const struct head_args *args)
 {
     main_of(backend)->head(main_of(backend), args);
@@ -206,6 +211,7 @@ static const struct backend hybrid_backend = {
     .shared = shared,
     .experts = experts,
     .reduce = reduce,
+    .narrow = narrow,
     .head = head,
     .handover = handover,
     .report = report,

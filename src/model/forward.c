@@ -77,6 +77,8 @@ bool forward_step(const struct forward *forward, const struct step *step, struct
     for (uint32_t i = 0; i < forward->geometry->n_layers; i++) {
         const struct layer_weights *layer = &weights->layers[i];
         attention(forward, layer, i);
+        if (i + 1 == forward->geometry->n_layers)
+            backend->narrow(backend);
         if (geometry_layer_is_dense(forward->geometry, i))
             dense(forward, layer);
         else

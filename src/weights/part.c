@@ -53,6 +53,15 @@ enum part part_of(const struct catalog *catalog, size_t tensor)
     return use->use == USE_MTP ? PART_MTP : PART_UNUSED;
 }
 
+bool part_is_last(const struct catalog *catalog, size_t tensor)
+{
+    const struct tensor_use *use = &catalog->uses[tensor];
+    enum part part = part_of(catalog, tensor);
+    bool feeds_forward = part == PART_DENSE || part == PART_SHARED || part == PART_ROUTED ||
+                         (part == PART_ROUTER && use->role == ROLE_ROUTER);
+    return feeds_forward && use->layer + 1 == catalog->geometry.n_layers;
+}
+
 uint64_t part_token_bytes(const struct catalog *catalog, const struct gguf_tensor *tensor, enum part part)
 {
     const struct geometry *g = &catalog->geometry;

@@ -24,6 +24,9 @@ enum part part_of_role(enum role role);
 /* The part of file->tensors[tensor], in the file that the catalog was read from. */
 enum part part_of(const struct catalog *catalog, size_t tensor);
 
+/* Whether only rows that want logits meet it: it is of the last layer's feed-forward half. */
+bool part_is_last(const struct catalog *catalog, size_t tensor);
+
 /* Bytes that computing one token reads of a tensor of that part. */
 uint64_t part_token_bytes(const struct catalog *catalog, const struct gguf_tensor *tensor, enum part part);
 

@@ -221,11 +221,14 @@ static double chunk_reads(const struct forecaster *forecaster, size_t tensor, co
     const struct geometry *g = forecaster->geometry;
     const struct catalog *catalog = forecaster->request->catalog;
     double n_bytes = (double)forecaster->request->file->tensors[tensor].n_bytes;
-    *n_rows = chunk->n_rows;
+    const double met = part_is_last(catalog, tensor) ? chunk->last : chunk->n_rows;
+    *n_rows = met;
+    if (met == 0)
+        return 0;
     switch (part_of(catalog, tensor)) {
     case PART_ROUTED: {
-        double touched = 1 - pow(1 - (double)g->n_experts_used / g->n_experts, chunk->n_rows);
-        *n_rows = chunk->n_rows * g->n_experts_used / (g->n_experts * touched);
+        double touched = 1 - pow(1 - (double)g->n_experts_used / g->n_experts, met);
+        *n_rows = met * g->n_experts_used / (g->n_experts * touched);
         return n_bytes * touched;
     }
     case PART_HEAD:

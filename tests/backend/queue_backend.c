@@ -279,6 +279,17 @@ static void reduce(struct backend *backend)
     queue_put(queue_of(backend), run_reduce, NULL, 0, NULL, 0);
 }
 
+static void run_narrow(struct queue *queue, void *payload)
+{
+    (void)payload;
+    queue->inner->narrow(queue->inner);
+}
+
+static void narrow(struct backend *backend)
+{
+    queue_put(queue_of(backend), run_narrow, NULL, 0, NULL, 0);
+}
+
 static void run_head(struct queue *queue, void *payload)
 {
     struct head_args *args = payload;
@@ -404,6 +415,7 @@ static const struct backend queue_backend = {
     .shared = shared,
     .experts = experts,
     .reduce = reduce,
+    .narrow = narrow,
     .head = head,
     .handover = handover,
     .destroy = destroy,

@@ -166,6 +166,11 @@ static void reduce(struct backend *backend)
     write_down(backend, (struct record){.call = "reduce"});
 }
 
+static void narrow(struct backend *backend)
+{
+    write_down(backend, (struct record){.call = "narrow"});
+}
+
 static void head(struct backend *backend, const struct head_args *args)
 {
     write_down(backend, (struct record){.call = "head", .given = {args->norm, args->output}});
@@ -221,6 +226,7 @@ void recorder_init(struct recorder *recorder, size_t max_rows)
                                               .shared = shared,
                                               .experts = experts,
                                               .reduce = reduce,
+                                              .narrow = narrow,
                                               .head = head,
                                               .handover = handover,
                                               .experts_batch = experts_batch,

@@ -65,6 +65,8 @@ static void verbs_run_on_main(void **state)
     assert_ptr_equal(only_main(&pair, "shared")->given[2], &w[2]);
     hybrid->reduce(hybrid);
     only_main(&pair, "reduce");
+    hybrid->narrow(hybrid);
+    only_main(&pair, "narrow");
     hybrid->head(hybrid, &(struct head_args){&w[0], &w[1]});
     assert_ptr_equal(only_main(&pair, "head")->given[1], &w[1]);
     hybrid->handover(hybrid, NULL, NULL);

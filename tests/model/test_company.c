@@ -172,10 +172,12 @@ static void each_session_takes_its_own_form(void **state)
     opened_close(&opened);
 }
 
-/* Logits come for the rows that want them, in the rows' order, and are those of a step where all do. */
-static void only_those_who_want_logits_get_them(void **state)
+/* ---- rows that want no logits ---- */
+
+/* Logits come for the rows that want them, in the rows' order, and are those of a step where all do: the same
+ * bits when exact, else about, since fewer rows pass the last layer together. */
+static void check_wanted(const char *name, bool exact)
 {
-    (void)state;
     enum { N = 9 };
     struct opened opened;
     struct station station;
@@ -183,8 +185,8 @@ static void only_those_who_want_logits_get_them(void **state)
     uint32_t tokens[N];
     struct row rows[N];
     struct error err = {0};
-    opened_golden(&opened, "v3-legacy");
-    station_open(&station, &opened, NULL, false);
+    opened_golden(&opened, name);
+    station_open(&station, &opened, NULL, exact);
     tokens_fill(tokens, N, opened.geometry, 721);
     size_t n_vocabulary = opened.geometry->n_vocabulary, n_wanted = 0;
     float *all = station_logits(&station.forward, tokens, N, ATTENTION_ABSORBED, 0);
@@ -195,10 +197,16 @@ static void only_those_who_want_logits_get_them(void **state)
         rows[i] = (struct row){tokens[i], i, held.bytes, i % 4 == 1 || i == 6};
     struct step step = {rows, N, ATTENTION_ABSORBED, some};
     opened_must(forward_step(&station.forward, &step, &err), &err);
-    for (size_t i = 0; i < N; i++)
-        if (rows[i].wants_logits)
-            assert_memory_equal(some + n_wanted++ * n_vocabulary, all + i * n_vocabulary,
-                                n_vocabulary * sizeof(float));
+    for (size_t i = 0; i < N; i++) {
+        const float *got = some + n_wanted * n_vocabulary, *expected = all + i * n_vocabulary;
+        if (!rows[i].wants_logits)
+            continue;
+        n_wanted++;
+        if (exact)
+            assert_memory_equal(got, expected, n_vocabulary * sizeof(float));
+        else
+            assert_true(nmse(got, expected, n_vocabulary) < 1e-4);
+    }
     assert_int_equal(n_wanted, 3);
     for (size_t i = 0; i < n_vocabulary; i++)
         assert_true(some[n_wanted * n_vocabulary + i] == 0.0f);
@@ -215,6 +223,59 @@ static void only_those_who_want_logits_get_them(void **state)
     opened_close(&opened);
 }
 
+static void only_those_who_want_logits_get_them(void **state)
+{
+    (void)state;
+    check_wanted("v3-legacy", true);
+    check_wanted("v3-legacy", false);
+    check_wanted("v3-kvb-q2_k_xl", false);
+}
+
+/* Of three sessions one wants its last row's logits, one none, one two rows': the bits of each alone. */
+static void who_wants_no_logits_changes_no_bit(void **state)
+{
+    (void)state;
+    enum { N = 16 };
+    static const size_t first[N_SESSIONS + 1] = {0, 6, 11, N};
+    static const bool wanted[N] = {[5] = true, [12] = true, [15] = true};
+    struct opened opened;
+    struct station station;
+    struct held_cache held[2 * N_SESSIONS];
+    uint32_t tokens[N];
+    struct row rows[N];
+    struct error err = {0};
+    opened_golden(&opened, "v3-kvb-q2_k_xl");
+    station_open(&station, &opened, NULL, false);
+    tokens_fill(tokens, N, opened.geometry, 731);
+    size_t n_vocabulary = opened.geometry->n_vocabulary;
+    float *alone = calloc(3 * n_vocabulary, sizeof(float)),
+          *together = calloc(3 * n_vocabulary, sizeof(float));
+    assert_true(alone != NULL && together != NULL);
+    float *at = alone;
+    for (size_t s = 0; s < 2 * N_SESSIONS; s++)
+        held_open(&held[s], station.backend, CACHE_F16, N);
+    for (size_t s = 0; s < N_SESSIONS; s++) {
+        for (size_t i = first[s]; i < first[s + 1]; i++)
+            rows[i] = (struct row){tokens[i], (uint32_t)(i - first[s]), held[s].bytes, wanted[i]};
+        const struct step step = {rows + first[s], first[s + 1] - first[s], ATTENTION_ABSORBED, at};
+        opened_must(forward_step(&station.forward, &step, &err), &err);
+        for (size_t i = first[s]; i < first[s + 1]; i++) {
+            at += wanted[i] ? n_vocabulary : 0;
+            rows[i].cache = held[N_SESSIONS + s].bytes;
+        }
+    }
+    const struct step step = {rows, N, ATTENTION_ABSORBED, together};
+    opened_must(forward_step(&station.forward, &step, &err), &err);
+    assert_memory_equal(together, alone, 3 * n_vocabulary * sizeof(float));
+
+    for (size_t s = 0; s < 2 * N_SESSIONS; s++)
+        held_cache_close(&held[s]);
+    free(alone);
+    free(together);
+    station_close(&station);
+    opened_close(&opened);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -223,6 +284,7 @@ int main(void)
         cmocka_unit_test(company_changes_no_bit_when_exact),
         cmocka_unit_test(each_session_takes_its_own_form),
         cmocka_unit_test(only_those_who_want_logits_get_them),
+        cmocka_unit_test(who_wants_no_logits_changes_no_bit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -78,6 +78,8 @@ static void check_order(enum layout layout, uint32_t n_dense)
         expect(&shelf.recorder, &at, "append", layer);
         expect(&shelf.recorder, &at, "attend", layer);
         expect(&shelf.recorder, &at, "reduce", 0);
+        if (layer + 1 == model.n_layers)
+            expect(&shelf.recorder, &at, "narrow", 0);
         if (layer < n_dense) {
             expect(&shelf.recorder, &at, "dense", 0);
         } else {

@@ -70,6 +70,7 @@ static void begin(struct backend *backend, const struct step *step)
     cpu->step = step;
     cpu->failed = false;
     cpu->pending = false;
+    cpu->n_verbs = SIZE_MAX;
     find_segments(cpu);
     list_wanted(cpu);
     /* Angles reach thousands of radians at long contexts, where float would lose the turn's fraction. */
@@ -86,6 +87,7 @@ static void begin(struct backend *backend, const struct step *step)
 static bool end(struct backend *backend, struct error *err)
 {
     struct cpu *cpu = cpu_of(backend);
+    program_cut(&cpu->program, cpu->n_verbs);
     bool ran = program_run(&cpu->program, cpu, cpu->team, cpu->step);
     cpu->step = NULL;
     if (cpu->failed)
@@ -110,6 +112,33 @@ static void call_rank_sum(struct cpu *cpu, struct verb *verb)
 {
     (void)verb;
     cpu->rank_sum.sum(cpu->rank_sum.ranks, cpu->delta, cpu->step->n_rows * cpu->geometry.n_hidden);
+}
+
+/* Rows that want logits move up in all that is still read of a row; whatever they left for the next norm is
+ * added on the way. */
+static void call_narrow(struct cpu *cpu, struct verb *verb)
+{
+    const size_t n_hidden = cpu->geometry.n_hidden;
+    uint32_t *together = cpu->together;
+    for (size_t i = 0; i < cpu->n_wanted; i++) {
+        const size_t row = cpu->wanted[i];
+        float *to = verb->hidden.to + i * n_hidden;
+        memcpy(to, verb->hidden.from + row * n_hidden, n_hidden * sizeof(float));
+        cpu->kernels.add_scaled(1.0f, cpu->delta + row * n_hidden, to, n_hidden);
+        cpu->kept[i] = cpu->step->rows[row];
+        cpu->sessions[i] = cpu->sessions[row];
+        cpu->wanted[i] = (uint32_t)i;
+    }
+    for (size_t i = 0, next; i < cpu->n_wanted; i = next) {
+        for (next = i + 1; next < cpu->n_wanted && cpu->sessions[next] == cpu->sessions[i];)
+            next++;
+        for (size_t same = i; same < next; same++)
+            together[same] = (uint32_t)(next - i);
+    }
+    cpu->narrowed = *cpu->step;
+    cpu->narrowed.rows = cpu->kept;
+    cpu->narrowed.n_rows = cpu->n_wanted;
+    cpu->step = &cpu->narrowed;
 }
 
 enum { PHASE_LOGITS };
@@ -200,6 +229,16 @@ static void reduce(struct backend *backend)
     cpu->pending = true;
 }
 
+static void narrow(struct backend *backend)
+{
+    struct cpu *cpu = cpu_of(backend);
+    assert(cpu->pending); /* attention's half is still to be added */
+    if (cpu->n_wanted == 0)
+        cpu->n_verbs = program_behind(&cpu->program, run_append);
+    else if (cpu->n_wanted < cpu->step->n_rows)
+        program_add_call(&cpu->program, call_narrow)->hidden = cpu_take_hidden(cpu);
+}
+
 /* Where no row wants logits, there need not be room for any. */
 static void head(struct backend *backend, const struct head_args *args)
 {
@@ -227,13 +266,14 @@ static bool allocate_state(struct cpu *cpu, struct error *err)
     cpu->sessions = blocks_take(&cpu->blocks, n, sizeof(uint32_t), "rows", err);
     cpu->together = blocks_take(&cpu->blocks, n, sizeof(uint32_t), "rows", err);
     cpu->wanted = blocks_take(&cpu->blocks, n, sizeof(uint32_t), "rows", err);
+    cpu->kept = blocks_take(&cpu->blocks, n, sizeof(struct row), "rows", err);
     cpu->rotation = blocks_take(&cpu->blocks, n, g->head_rotary * sizeof(float), "rotations", err);
     cpu->hidden[0] = blocks_take(&cpu->blocks, n, g->n_hidden * sizeof(float), "hidden state", err);
     cpu->hidden[1] = blocks_take(&cpu->blocks, n, g->n_hidden * sizeof(float), "hidden state", err);
     cpu->delta = blocks_take(&cpu->blocks, n, g->n_hidden * sizeof(float), "hidden state", err);
     return cpu->segments != NULL && cpu->sessions != NULL && cpu->together != NULL && cpu->wanted != NULL &&
-           cpu->rotation != NULL && cpu->hidden[0] != NULL && cpu->hidden[1] != NULL && cpu->delta != NULL &&
-           operand_init(&cpu->normed, &cpu->blocks, n, g->n_hidden, cpu->forms, err) &&
+           cpu->kept != NULL && cpu->rotation != NULL && cpu->hidden[0] != NULL && cpu->hidden[1] != NULL &&
+           cpu->delta != NULL && operand_init(&cpu->normed, &cpu->blocks, n, g->n_hidden, cpu->forms, err) &&
            program_init(&cpu->program, &cpu->blocks, g->n_layers, err);
 }
 
@@ -327,6 +367,7 @@ static const struct backend cpu_backend = {
     .shared = shared,
     .experts = experts,
     .reduce = reduce,
+    .narrow = narrow,
     .head = head,
     .handover = handover,
     .experts_batch = cpu_experts_batch,

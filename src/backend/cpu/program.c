@@ -4,10 +4,10 @@
 
 #include <assert.h>
 
-/* project, append, attend, reduce; route, shared, handover and its sum, reduce; and embed and head around the
- * layers */
+/* project, append, attend, reduce; route, shared, handover and its sum, reduce; and embed, narrow and head
+ * around the layers */
 #define VERBS_PER_LAYER 9
-#define VERBS_AROUND    2
+#define VERBS_AROUND    3
 
 bool program_init(struct program *program, struct blocks *blocks, uint32_t n_layers, struct error *err)
 {
@@ -36,6 +36,20 @@ struct verb *program_last(struct program *program, verb_run *run)
     if (program->n_verbs == 0 || program->verbs[program->n_verbs - 1].run != run)
         return NULL;
     return &program->verbs[program->n_verbs - 1];
+}
+
+size_t program_behind(const struct program *program, verb_run *run)
+{
+    size_t n = program->n_verbs;
+    while (n > 0 && program->verbs[n - 1].run != run)
+        n--;
+    return n;
+}
+
+void program_cut(struct program *program, size_t n_verbs)
+{
+    if (program->n_verbs > n_verbs)
+        program->n_verbs = n_verbs;
 }
 
 /* Verbs that the team runs in one go.

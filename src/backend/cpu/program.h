@@ -77,6 +77,10 @@ struct verb *program_add(struct program *program, verb_run *run);
 struct verb *program_add_call(struct program *program, verb_call *call);
 /* The last verb, if it is `run`; NULL otherwise. */
 struct verb *program_last(struct program *program, verb_run *run);
+/* How many there are up to the last that is `run`, and with it. */
+size_t program_behind(const struct program *program, verb_run *run);
+/* Forgets those behind the first n_verbs. */
+void program_cut(struct program *program, size_t n_verbs);
 /* Runs all and leaves the program empty. False: the step was stopped between two verbs. */
 bool program_run(struct program *program, struct cpu *cpu, struct team *team, const struct step *step);
 

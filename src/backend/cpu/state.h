@@ -54,7 +54,10 @@ struct cpu {
     uint32_t *together; /* [max_rows] the rows of its segment */
     uint32_t *wanted;   /* [max_rows] rows that want logits */
     size_t n_wanted;
-    bool failed; /* and then the line: */
+    size_t n_verbs;       /* of the program that are run */
+    struct step narrowed; /* the step that takes its place behind narrow(), and */
+    struct row *kept;     /* [max_rows] its rows */
+    bool failed;          /* and then the line: */
     struct error error;
     struct backend_report report; /* of this step and all before; written by member 0 */
 

@@ -33,7 +33,7 @@ struct bench_model {
     struct geometry geometry;
     struct part_sum parts[PART_COUNT];
     uint64_t token_bytes;          /* of weights, read for one token */
-    uint64_t prompt_products;      /* multiply-adds with weights, of one token of a prompt */
+    uint64_t prompt_products;      /* multiply-adds with weights, of a token of a prompt but the last */
     uint64_t cache_position_bytes; /* that attention reads of a position, all layers */
     struct bench_tests tests;
 };

@@ -40,6 +40,21 @@ static enum format cache_numbers_of(const struct computation *computation)
     return formats[computation_cache(computation)];
 }
 
+/* Multiply-adds of a token with what a prompt leaves out but for its last token. */
+static uint64_t last_products(const struct inspection *inspection)
+{
+    const struct catalog *catalog = &inspection->catalog;
+    double products = 0;
+    for (size_t i = 0; i < inspection->file.n_tensors; i++) {
+        const struct gguf_tensor *tensor = &inspection->file.tensors[i];
+        double n_values = (double)(tensor->dimensions[0] * tensor->dimensions[1] * tensor->dimensions[2]);
+        uint64_t token_bytes = part_token_bytes(catalog, tensor, part_of(catalog, i));
+        if (part_is_last(catalog, i))
+            products += n_values * (double)token_bytes / (double)tensor->n_bytes;
+    }
+    return (uint64_t)products;
+}
+
 bool bench_model_read(const struct computation *computation, const char *path, struct bench_model *model,
                       struct error *err)
 {
@@ -56,6 +71,7 @@ bool bench_model_read(const struct computation *computation, const char *path, s
             model->prompt_products +=
                 (uint64_t)((double)sum->n_weights * (double)sum->token_bytes / (double)sum->n_bytes);
     }
+    model->prompt_products -= last_products(&inspection);
     model->cache_position_bytes = inspection_cache_bytes(&inspection, cache_numbers_of(computation));
     inspection_close(&inspection);
     return true;

@@ -2,7 +2,7 @@
 /* panel.c - panels multiplied by VPMADDUBSW, which sums products in pairs to 16 bits.
  *
  * Sums of 16 bits are exact because they hold the products of few columns, by the magnitude of a value
- * (code less offset): 16 columns up to 16 (16 x 16 x 127 < 2^15), 8 up to 32, 4 up to 64. They begin with
+ * (code less offset): 16 columns up to 16 (16 x 16 x 127 < 2^15), 8 up to 32, 6 up to 43, 4 up to 64. They begin with
  * -offset times the activations and may wrap around on the way; the only operation that saturates instead,
  * VPMADDUBSW, gets codes up to 127: at most 2 x 127 x 127. A group's scale is multiplied in integers, as in
  * dot.h.
@@ -21,9 +21,10 @@
 /* What a loop over a panel is made for: constants wherever it is expanded. */
 struct kind {
     size_t n_tokens;
-    size_t fours; /* of columns whose products one sum of 16 bits holds: 8, 4 or 2; 0: codes are of 16 bits */
-    int minimum;  /* as in struct family; 0, and fours over 0: codes have an offset */
-    bool flat;    /* 256 columns have one factor, which comes last */
+    size_t
+        fours;   /* of columns whose products a sum of 16 bits holds: 8, 4, 3 or 2; 0: codes are of 16 bits */
+    int minimum; /* as in struct family; 0, and fours over 0: codes have an offset */
+    bool flat;   /* 256 columns have one factor, which comes last */
 };
 
 /* The lanes of one token. */
@@ -36,12 +37,13 @@ INLINE __m256i load_codes(const struct panel *panel, size_t four, size_t part)
     return _mm256_load_si256((const __m256i *)(const void *)panel->codes[four][part * LANES]);
 }
 
-/* Sums of 16 bits of `k.fours` fours from the panel's `four` on. */
+/* Sums of 16 bits of `k.fours` fours from the panel's `four` on; of fewer at the end of a block. */
 INLINE void sum_fours(struct kind k, const struct panel *panel, const struct token *tokens, size_t four,
                       struct sums sums[PANEL_TOKENS])
 {
+    const size_t n = min_size(k.fours, 8 - four % 8);
     UNROLL
-    for (size_t i = 0; i < k.fours; i++) {
+    for (size_t i = 0; i < n; i++) {
         __m256i codes[PARTS];
         UNROLL
         for (size_t part = 0; part < PARTS; part++)
@@ -138,7 +140,7 @@ INLINE void add_block(struct kind k, const struct panel *panel, const struct tok
                       struct totals totals[PANEL_TOKENS])
 {
     struct sums sums[PANEL_TOKENS];
-    const size_t n_sums = k.fours > 0 ? 8 / k.fours : 0;
+    const size_t n_sums = k.fours > 0 ? (8 + k.fours - 1) / k.fours : 0;
     if (k.fours == 0)
         sum_pairs(k, panel, tokens, block, sums);
     UNROLL
@@ -210,6 +212,7 @@ INLINE void multiply_tokens(struct kind k, const struct panel *panel, const stru
 /* Flat where that is faster: not where sums are few columns' and no minima come behind. */
 MULTIPLY_EACH(by_eight, .fours = 8)
 MULTIPLY_EACH(by_four, .fours = 4)
+MULTIPLY_EACH(by_three, .fours = 3)
 MULTIPLY_EACH(by_two, .fours = 2)
 MULTIPLY_EACH(of_16_bits, .fours = 0)
 MULTIPLY_EACH(with_minima, .fours = 4, .minimum = 32)
@@ -225,7 +228,7 @@ static size_t fours_of(const struct family *f)
     if (f->has_signs)
         return 0;
     if (f->magnitude > 32)
-        return 2;
+        return f->magnitude <= 43 && f->group == 0 ? 3 : 2; /* groups of 16 columns are no threes */
     return f->magnitude <= 16 && f->group == 0 ? 8 : 4;
 }
 
@@ -247,13 +250,22 @@ static multiply_fn *const *functions_for(const struct family *f)
         return flat_with_minima_of_16;
     if (f->minimum == 32)
         return fours == 8 ? flat_by_eight_with_minima : flat_with_minima_of_32;
-    return fours == 8 ? flat_by_eight : fours == 4 ? by_four : by_two;
+    return fours == 8 ? flat_by_eight : fours == 4 ? by_four : fours == 3 ? by_three : by_two;
 }
 
 /* ---- tokens ---- */
 
+/* The sums of the fours 0 to 2, 3 to 5, and 6 and 7, in lanes 0, 3 and 6. */
+INLINE __m256i sums_of_threes(__m256i fours)
+{
+    __m256i second = _mm256_permutevar8x32_epi32(fours, _mm256_setr_epi32(1, 0, 0, 4, 0, 0, 7, 0));
+    __m256i third = _mm256_permutevar8x32_epi32(fours, _mm256_setr_epi32(2, 0, 0, 5, 0, 0, 0, 0));
+    third = _mm256_blend_epi32(third, _mm256_setzero_si256(), 1 << 6);
+    return _mm256_add_epi16(fours, _mm256_add_epi16(second, third));
+}
+
 /* What sums of 16 bits begin with, for 32 columns: -offset times the values at their lanes' columns, of two
- * fours in every second lane, of four in every fourth, or of eight in all. */
+ * fours in every second lane, of three in every third, of four in every fourth, or of eight in all. */
 INLINE __m256i starts_of(const struct family *f, const int8_t *values)
 {
     __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)values);
@@ -262,7 +274,8 @@ INLINE __m256i starts_of(const struct family *f, const int8_t *values)
     __m256i of_four = _mm256_add_epi16(of_two, _mm256_shuffle_epi32(of_two, _MM_SHUFFLE(1, 0, 3, 2)));
     __m256i of_eight = _mm256_add_epi16(of_four, _mm256_permute2x128_si256(of_four, of_four, 1));
     size_t fours = fours_of(f);
-    return _mm256_sub_epi16(_mm256_setzero_si256(), fours == 8 ? of_eight : fours == 4 ? of_four : of_two);
+    __m256i of_few = fours == 3 ? sums_of_threes(of_one) : of_two;
+    return _mm256_sub_epi16(_mm256_setzero_si256(), fours == 8 ? of_eight : fours == 4 ? of_four : of_few);
 }
 
 static void prepare(const struct family *f, const int16_t *sums, size_t n_blocks, struct token *to)
