@@ -38,6 +38,7 @@ struct bench {
     struct forward forward;
     struct held_cache held;
     struct row *rows;
+    float *logits; /* [n_vocabulary] of the last row */
     float frequencies[MOST_PAIRS];
 };
 
@@ -60,8 +61,9 @@ static bool open_model(struct bench *b, struct error *err)
     if (b->backend == NULL)
         return false;
     b->rows = memory_allocate(b->n_rows, sizeof *b->rows, "rows", err);
+    b->logits = memory_allocate(g->n_vocabulary, sizeof *b->logits, "logits", err);
     b->forward = (struct forward){.backend = b->backend, .geometry = g, .weights = &b->weights};
-    return b->rows != NULL &&
+    return b->rows != NULL && b->logits != NULL &&
            resident_load(&b->weights, &b->catalog, &(struct homes){b->backend, b->backend}, NULL, err) &&
            held_cache_open(&b->held, b->backend, b->format, b->depth + b->n_rows, err);
 }
@@ -77,6 +79,7 @@ static void close_model(struct bench *b)
     catalog_release(&b->catalog);
     gguf_close(&b->file);
     memory_free(b->rows);
+    memory_free(b->logits);
 }
 
 /* Positions of random latents, in the cache's own format. */
@@ -107,9 +110,11 @@ static bool time_step(struct bench *b, size_t position, double *seconds, struct 
     for (size_t i = 0; i < b->n_rows; i++)
         b->rows[i] = (struct row){.token = (uint32_t)(i * 37 % b->catalog.geometry.n_vocabulary),
                                   .position = (uint32_t)(position + i),
-                                  .cache = b->held.bytes};
+                                  .cache = b->held.bytes,
+                                  .wants_logits = i + 1 == b->n_rows};
     double begun = clock_seconds();
-    const struct step step = {.rows = b->rows, .n_rows = b->n_rows, .attention = b->form};
+    const struct step step = {
+        .rows = b->rows, .n_rows = b->n_rows, .attention = b->form, .logits = b->logits};
     bool ok = forward_step(&b->forward, &step, err);
     *seconds = clock_seconds() - begun;
     return ok;
