@@ -4,8 +4,8 @@
  * Sums of 16 bits are exact because they hold the products of few columns, by the magnitude of a value
  * (code less offset): 16 columns up to 16 (16 x 16 x 127 < 2^15), 8 up to 32, 6 up to 43, 4 up to 64. They
  * begin with -offset times the activations and may wrap around on the way; the only operation that saturates
- * instead, VPMADDUBSW, gets codes up to 127: at most 2 x 127 x 127. A group's scale is multiplied in integers,
- * as in dot.h.
+ * instead, VPMADDUBSW, gets codes up to 127: at most 2 x 127 x 127. A group's scale is multiplied in
+ * integers, as in dot.h.
  *
  * Codes with signs (Q8_0, IQ4) fill a byte, and are of 16 bits here, as the values beside them: VPMADDWD
  * sums their products in pairs to 32 bits. Of 32 columns the even ones come first in pairs, columns 0 and 2,
