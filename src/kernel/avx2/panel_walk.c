@@ -171,15 +171,15 @@ static const uint8_t *next_panel(const struct walk *walk, const struct place *pl
 /* All tokens, few, times the place's columns of all rows. */
 static void multiply_few(const struct walk *walk, struct place place)
 {
-    const struct product *p = walk->product;
+    const size_t n_rows = walk->product->n_rows, n_tokens = walk->product->n_tokens;
     struct panel panel;
     struct token tokens[FEW_TOKENS];
-    load_tokens(walk, &place, 0, p->n_tokens, tokens);
-    for (; place.row < p->n_rows; place.row += PANEL_ROWS) {
+    load_tokens(walk, &place, 0, n_tokens, tokens);
+    for (; place.row < n_rows; place.row += PANEL_ROWS) {
         struct ahead_panel ahead = panel_ahead(walk, &place, next_panel(walk, &place));
         fill_panel(walk, &place, &panel);
-        for (size_t t = 0, n; t < p->n_tokens; t += n) {
-            n = tokens_of_pass(walk->level, p->n_tokens - t);
+        for (size_t t = 0, n; t < n_tokens; t += n) {
+            n = tokens_of_pass(walk->level, n_tokens - t);
             multiply_panel(walk, &place, &panel, &tokens[t], n, &ahead);
         }
     }
