@@ -8,7 +8,7 @@
  * A failure sticks until end(), which reports it. So whoever calls the verbs
  * never sees a result, and the same calls can be recorded as a graph.
  *
- * A step is: begin, embed, for each layer its verbs, head, end. */
+ * A step is: begin, embed, for each layer its verbs, with narrow in the last one, head, end. */
 #ifndef FATHOM_BACKEND_BACKEND_H
 #define FATHOM_BACKEND_BACKEND_H
 
@@ -261,7 +261,7 @@ struct backend {
 
     /* For experts whose home is another backend: at this point of the order, `compute` is called once, on any
      * thread, with the batch that route() left, and what it writes is added to delta; not where the step is
-     * stopped before. `owner` must stay until end(). */
+     * stopped before or has no rows left. `owner` must stay until end(). */
     void (*handover)(struct backend *backend, expert_compute *compute, void *owner);
     /* The other side: computes a batch at once, in this call; NULL where it cannot be reached from the host.
      */

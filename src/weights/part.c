@@ -53,7 +53,7 @@ enum part part_of(const struct catalog *catalog, size_t tensor)
     return use->use == USE_MTP ? PART_MTP : PART_UNUSED;
 }
 
-bool part_is_last(const struct catalog *catalog, size_t tensor)
+bool part_is_narrowed(const struct catalog *catalog, size_t tensor)
 {
     const struct tensor_use *use = &catalog->uses[tensor];
     enum part part = part_of(catalog, tensor);

@@ -25,7 +25,7 @@ enum part part_of_role(enum role role);
 enum part part_of(const struct catalog *catalog, size_t tensor);
 
 /* Whether only rows that want logits meet it: it is of the last layer's feed-forward half. */
-bool part_is_last(const struct catalog *catalog, size_t tensor);
+bool part_is_narrowed(const struct catalog *catalog, size_t tensor);
 
 /* Bytes that computing one token reads of a tensor of that part. */
 uint64_t part_token_bytes(const struct catalog *catalog, const struct gguf_tensor *tensor, enum part part);

@@ -221,7 +221,7 @@ static double chunk_reads(const struct forecaster *forecaster, size_t tensor, co
     const struct geometry *g = forecaster->geometry;
     const struct catalog *catalog = forecaster->request->catalog;
     double n_bytes = (double)forecaster->request->file->tensors[tensor].n_bytes;
-    const double met = part_is_last(catalog, tensor) ? chunk->last : chunk->n_rows;
+    const double met = part_is_narrowed(catalog, tensor) ? chunk->last : chunk->n_rows;
     *n_rows = met;
     if (met == 0)
         return 0;

@@ -114,31 +114,24 @@ static void call_rank_sum(struct cpu *cpu, struct verb *verb)
     cpu->rank_sum.sum(cpu->rank_sum.ranks, cpu->delta, cpu->step->n_rows * cpu->geometry.n_hidden);
 }
 
-/* Rows that want logits move up in all that is still read of a row; whatever they left for the next norm is
- * added on the way. */
+/* The step becomes one of its rows that want logits; what attention left for them is added on the way. Of
+ * segments only who belongs together is read from here on: positions may have gaps. */
 static void call_narrow(struct cpu *cpu, struct verb *verb)
 {
     const size_t n_hidden = cpu->geometry.n_hidden;
-    uint32_t *together = cpu->together;
     for (size_t i = 0; i < cpu->n_wanted; i++) {
         const size_t row = cpu->wanted[i];
         float *to = verb->hidden.to + i * n_hidden;
         memcpy(to, verb->hidden.from + row * n_hidden, n_hidden * sizeof(float));
         cpu->kernels.add_scaled(1.0f, cpu->delta + row * n_hidden, to, n_hidden);
         cpu->kept[i] = cpu->step->rows[row];
-        cpu->sessions[i] = cpu->sessions[row];
-        cpu->wanted[i] = (uint32_t)i;
-    }
-    for (size_t i = 0, next; i < cpu->n_wanted; i = next) {
-        for (next = i + 1; next < cpu->n_wanted && cpu->sessions[next] == cpu->sessions[i];)
-            next++;
-        for (size_t same = i; same < next; same++)
-            together[same] = (uint32_t)(next - i);
     }
     cpu->narrowed = *cpu->step;
     cpu->narrowed.rows = cpu->kept;
     cpu->narrowed.n_rows = cpu->n_wanted;
     cpu->step = &cpu->narrowed;
+    find_segments(cpu);
+    list_wanted(cpu);
 }
 
 enum { PHASE_LOGITS };

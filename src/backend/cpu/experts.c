@@ -310,8 +310,9 @@ static bool all_came(const struct cpu *cpu, const struct experts_args *args, str
            fail(err, "layer %u: %zu of %zu experts came", args->layer, slots->n_delivered, slots->n_wanted);
 }
 
-/* Of n_rows rows, those that an expert has where all are chosen evenly. */
-static size_t rows_of_one(const struct geometry *g, size_t n_rows)
+/* Of n_rows rows, those that an expert has where all are chosen evenly: how its strips are cut. One row has
+ * strips of its own kind, as long as memory likes them. */
+static size_t rows_of_expert(const struct geometry *g, size_t n_rows)
 {
     return n_rows == 1 ? 1 : max_size(2, n_rows * g->n_experts_used / g->n_experts);
 }
@@ -323,11 +324,11 @@ static void run_experts(const struct experts_run *run, const struct member *memb
     struct cpu *cpu = run->cpu;
     const struct experts_args *args = run->args;
     struct experts_work work = {.run = run, .member = member};
-    size_t n_tokens = run->batch->n_rows, n_of_one = rows_of_one(&cpu->geometry, n_tokens);
+    size_t n_tokens = run->batch->n_rows, n_of_expert = rows_of_expert(&cpu->geometry, n_tokens);
     work.routed = (struct expert_kind){.gate = args->gate,
                                        .up = args->up,
                                        .down = args->down,
-                                       .down_strips = cpu_strips(cpu, args->down, 1, n_of_one),
+                                       .down_strips = cpu_strips(cpu, args->down, 1, n_of_expert),
                                        .input = input != NULL ? input : &cpu->slots->inputs,
                                        .inner = cpu->slots->inner};
     if (run->shared != NULL) {
@@ -354,7 +355,7 @@ static void run_experts(const struct experts_run *run, const struct member *memb
     }
     const bool delivered = cpu->slots->delivered;
     work.routed.inner_strips =
-        cpu_strips(cpu, args->gate, delivered ? 1 : cpu->geometry.n_experts_used, n_of_one);
+        cpu_strips(cpu, args->gate, delivered ? 1 : cpu->geometry.n_experts_used, n_of_expert);
     if (delivered) {
         run_delivered(&work);
         return;

@@ -54,7 +54,7 @@ struct cpu {
     uint32_t *together; /* [max_rows] the rows of its segment */
     uint32_t *wanted;   /* [max_rows] rows that want logits */
     size_t n_wanted;
-    size_t n_verbs;       /* of the program that are run */
+    size_t n_verbs;       /* of the program, at most, that are run */
     struct step narrowed; /* the step that takes its place behind narrow(), and */
     struct row *kept;     /* [max_rows] its rows */
     bool failed;          /* and then the line: */

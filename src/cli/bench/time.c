@@ -49,7 +49,7 @@ static uint64_t last_products(const struct inspection *inspection)
         const struct gguf_tensor *tensor = &inspection->file.tensors[i];
         double n_values = (double)(tensor->dimensions[0] * tensor->dimensions[1] * tensor->dimensions[2]);
         uint64_t token_bytes = part_token_bytes(catalog, tensor, part_of(catalog, i));
-        if (part_is_last(catalog, i))
+        if (part_is_narrowed(catalog, i))
             products += n_values * (double)token_bytes / (double)tensor->n_bytes;
     }
     return (uint64_t)products;
