@@ -17,6 +17,7 @@
 
 #define ROUNDS       300
 #define POSITIONS    128 /* of a block */
+#define TOGETHER     8   /* positions that are packed at a time */
 #define COLUMNS      576 /* of a key: latent and rotary part */
 #define VALUES       512
 #define BUNDLES      8 /* 128 heads */
@@ -48,13 +49,16 @@ static void pack(struct attention *a)
         return;
     }
     const size_t key_words = attend_row_words(k, key_size);
-    for (size_t p = 0; p < POSITIONS; p += 2) {
-        a->table->f16_to_float(a->halves + p * COLUMNS, a->floats, (size_t)2 * COLUMNS);
-        k->pack_key(a->floats, key_size, a->keys + p * key_words);
-        k->pack_key(a->floats + COLUMNS, key_size, a->keys + (p + 1) * key_words);
-        k->pack_values(a->keys + p * key_words, a->keys + (p + 1) * key_words, VALUES,
-                       a->values + p / 2 * VALUE_STRIDE);
+    for (size_t p = 0; p < POSITIONS; p += TOGETHER) {
+        a->table->f16_to_float(a->halves + p * COLUMNS, a->floats, (size_t)TOGETHER * COLUMNS);
+        k->pack_keys(a->floats, COLUMNS, TOGETHER, key_size, a->keys + p * key_words, key_words);
     }
+    k->pack_values(&(struct attend_values){.rows = a->keys,
+                                           .row_words = key_words,
+                                           .n_positions = POSITIONS,
+                                           .n_columns = VALUES,
+                                           .words = a->values,
+                                           .value_words = VALUE_STRIDE});
 }
 
 static void score(struct attention *a)
@@ -132,7 +136,7 @@ static double seconds_of(struct attention *a, void (*part)(struct attention *))
 static void bench_level(struct attention *a, bool fast)
 {
     const double keys = (double)BUNDLES * LANES * POSITIONS * COLUMNS, values = keys / COLUMNS * VALUES;
-    a->kernels = fast ? &a->table->attend_int16 : &a->table->attend_float;
+    a->kernels = fast ? kernels_attend_int16(a->table, true) : &a->table->attend_float;
     start(a);
     double packing = seconds_of(a, pack), scores = seconds_of(a, score), softmax = seconds_of(a, weigh),
            sums = seconds_of(a, add), all = packing + scores + softmax + sums;

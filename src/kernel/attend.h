@@ -6,9 +6,13 @@
  * read as they lie, and a softmax over positions never sums across lanes:
  * what a lane gets depends on its own query alone.
  *
- * A word is one float, or two int16 where a float would be, and the product
- * of two words adds the products of what they hold. Keys are packed along
- * their columns, values along positions; odd ends are filled up with zeros.
+ * A word is one float, or two int16 where a float would be. How int16 lie in
+ * their words is a level's own affair, since its functions alone read what
+ * its functions packed. In pairs the product of two words adds the products
+ * of what they hold: keys are packed along their columns, values along
+ * positions, odd ends filled up with zeros. Where all sizes are whole chunks
+ * a level may split numbers into planes of bytes instead: kernel.h's
+ * attend_chunks.
  *
  * In int16 a vector is scaled to length 32767 and rounded to nearest even, its plain and its rotary part
  * each for itself, since they differ in size. So no number is larger, no product of two vectors is
@@ -21,10 +25,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
+
 #define ATTEND_LANES 16
 #define ATTEND_PARTS 2
 /* The most positions of a block: so many weights of ATTEND_WEIGHTS / 128 add up without overflow. */
 #define ATTEND_POSITIONS 128
+#define ATTEND_CHUNK     64 /* numbers, or positions, that a level may want together */
 
 /* Numbers of a query or a key: [plain | rotary]. The plain part of an absorbed one is of latents. */
 struct attend_size {
@@ -36,13 +43,23 @@ struct attend_size {
 struct attend_product {
     const void *panels; /* [n_bundles], of `size`, as pack_queries writes them */
     size_t n_bundles;
-    const void *rows; /* [n_rows][row_words], of `size`: floats, or as pack_key writes them */
+    const void *rows; /* [n_rows][row_words], of `size`: floats, or as pack_keys writes them */
     size_t n_rows;
     struct attend_size size;
     size_t row_words;
     float *out;
     size_t out_bundle; /* floats from one bundle's results to the next's */
     size_t out_row;    /* floats from one row's results to the next's; at least ATTEND_LANES */
+};
+
+/* A block's values, from the plain parts of its packed rows. */
+struct attend_values {
+    const void *rows; /* [n_positions][row_words], as pack_keys writes them */
+    size_t row_words;
+    size_t n_positions; /* at most ATTEND_POSITIONS */
+    size_t n_columns;   /* of the plain part */
+    void *words;        /* [words of n_positions, whole chunks][value_words] */
+    size_t value_words; /* at least n_columns */
 };
 
 /* Softmax over the positions that a bundle has seen: sum of e^(score - highest), lane by lane. */
@@ -53,13 +70,13 @@ struct attend_running {
 
 /* A block's scores become the weights of its positions. */
 struct attend_weigh {
-    float *scores;             /* [n_positions][lane]; used up */
+    float *scores;             /* [n_positions][lane], room for whole chunks; used up */
     size_t n_positions;        /* at most ATTEND_POSITIONS */
     const uint32_t *n_seen;    /* [lane] of n_positions, from the first; NULL: all of them */
     const float *value_scales; /* [n_positions], scale_stride floats apart; int16 alone */
     size_t scale_stride;
     struct attend_running *running;
-    void *weights; /* [words of n_positions][lane]; may be `scores` */
+    void *weights; /* [words of n_positions, whole chunks][lane]; may be `scores` */
     float *shrink; /* [lane] what earlier sums are multiplied with */
     float *scale;  /* [lane] what sums of weight * value are multiplied with; int16 alone */
 };
@@ -72,7 +89,7 @@ struct attend_sum {
     const float *shrink; /* [n_bundles][lane] */
     const float *scale;  /* [n_bundles][lane]; int16 alone */
     size_t n_bundles;
-    const void *values; /* [n_words][value_words], of which the first n_columns count */
+    const void *values; /* [n_words][value_words] floats, of which the first n_columns count, or as packed */
     size_t n_words;     /* of positions */
     size_t value_words;
     size_t n_columns;
@@ -81,12 +98,14 @@ struct attend_sum {
 
 struct attend_kernels {
     size_t word_numbers; /* 1: floats, which need no packing of keys and values; 2: int16 */
+    size_t line_words;   /* packed rows are a multiple of it long */
     /* A panel from x[n_lanes][stride]: attend_row_words(size) of each lane; further lanes are zero. */
     void (*pack_queries)(const float *x, size_t stride, size_t n_lanes, struct attend_size size, void *panel);
-    /* attend_row_words(size) words: int16 of both parts, then a scale of each. NULL where words are floats */
-    void (*pack_key)(const float *x, struct attend_size size, void *row);
-    /* n words of the plain parts of two packed rows; later NULL: zeros. NULL where words are floats */
-    void (*pack_values)(const void *earlier, const void *later, size_t n, void *words);
+    /* rows[n][row_words] from x[n][stride]: int16 of both parts, then a scale of each, attend_row_words(size)
+     * words. NULL where words are floats */
+    void (*pack_keys)(const float *x, size_t stride, size_t n, struct attend_size size, void *rows,
+                      size_t row_words);
+    void (*pack_values)(const struct attend_values *values); /* NULL where words are floats */
     void (*product)(const struct attend_product *product);
     void (*weigh)(const struct attend_weigh *weigh);
     void (*sum)(const struct attend_sum *sum);
@@ -107,7 +126,9 @@ static inline size_t attend_scales_at(struct attend_size size)
 /* Of a row, or of a lane of a panel. At most ATTEND_PARTS more than it has numbers. */
 static inline size_t attend_row_words(const struct attend_kernels *kernels, struct attend_size size)
 {
-    return kernels->word_numbers == 1 ? size.plain + size.rotary : attend_scales_at(size) + ATTEND_PARTS;
+    if (kernels->word_numbers == 1)
+        return size.plain + size.rotary;
+    return round_up(attend_scales_at(size) + ATTEND_PARTS, kernels->line_words);
 }
 
 /* ---- scales of int16 ---- */

@@ -64,6 +64,9 @@ struct kernels {
 
     struct attend_kernels attend_float; /* attention over floats */
     struct attend_kernels attend_int16; /* over int16, with the same integers on every level */
+    /* The same bits, where all parts of vectors are whole chunks and a plain one is not empty. Without
+     * functions where a level has no better way. */
+    struct attend_kernels attend_chunks;
     /* lanes[n][ATTEND_LANES] back to n_lanes rows, to[n_lanes][stride] */
     void (*attend_unpack)(const float *lanes, size_t n, size_t n_lanes, float *to, size_t stride);
 };
@@ -73,6 +76,13 @@ static inline product_fn *kernels_product(const struct kernels *kernels, enum fo
 {
     bool panels = together >= kernels->panel_tokens[format];
     return panels ? kernels->panel_product[format] : kernels->product[format];
+}
+
+/* Attention over int16 for parts of vectors that are all whole chunks, or not. */
+static inline const struct attend_kernels *kernels_attend_int16(const struct kernels *kernels, bool chunks)
+{
+    return chunks && kernels->attend_chunks.product != NULL ? &kernels->attend_chunks
+                                                            : &kernels->attend_int16;
 }
 
 const char *isa_name(enum isa isa); /* "generic", "avx2", "avxvnni", "avx512", "avx512vbmi", "amx" */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_amx.c - products in tiles, over a model of the instructions: the bits of avx512's products.
+/* test_amx.c - products and attention in tiles, over a model of the instructions: the bits of avx512's.
  *
- * Nothing here runs AMX itself; where the machine has it, test_product does. */
+ * Nothing here runs AMX itself; where the machine has it, test_product and test_attend do. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -88,6 +88,96 @@ static void test_tiles_have_the_bits_of_vectors(void **state)
                 check_format(&kernels, &random, (enum format)format, columns[i]);
 }
 
+/* ---- attention ---- */
+
+#define LANES     ATTEND_LANES
+#define BUNDLES   3
+#define POSITIONS ATTEND_POSITIONS
+#define MOST      384 /* numbers of a key */
+#define ROW       (MOST + ATTEND_PARTS)
+
+struct attention {
+    float queries[BUNDLES * LANES * MOST], positions[POSITIONS * MOST];
+    float panels[BUNDLES * LANES * ROW], keys[POSITIONS * ROW], values[POSITIONS * ROW];
+    float scores[BUNDLES * POSITIONS * LANES], out[BUNDLES * MOST * LANES];
+    float shrink[BUNDLES * LANES], scale[BUNDLES * LANES];
+    struct attend_running running[BUNDLES];
+};
+
+/* Attention of all queries but three over n positions, some lanes seeing fewer. */
+static void attend(struct attention *a, const struct attend_kernels *kernels, struct attend_size size,
+                   size_t n)
+{
+    const size_t row_words = attend_row_words(kernels, size), n_columns = size.plain + size.rotary;
+    uint32_t n_seen[LANES];
+    for (size_t lane = 0; lane < LANES; lane++)
+        n_seen[lane] = (uint32_t)(n - lane % n);
+    memset(a->running, 0, sizeof a->running);
+    for (size_t i = 0; i < sizeof a->out / sizeof *a->out; i++)
+        a->out[i] = (float)i;
+    for (size_t b = 0; b < BUNDLES; b++)
+        kernels->pack_queries(a->queries + b * LANES * n_columns, n_columns,
+                              b + 1 < BUNDLES ? LANES : LANES - 3, size, a->panels + b * LANES * row_words);
+    kernels->pack_keys(a->positions, n_columns, n, size, a->keys, row_words);
+    kernels->pack_values(&(struct attend_values){a->keys, row_words, n, size.plain, a->values, size.plain});
+    kernels->product(&(struct attend_product){.panels = a->panels,
+                                              .n_bundles = BUNDLES,
+                                              .rows = a->keys,
+                                              .n_rows = n,
+                                              .size = size,
+                                              .row_words = row_words,
+                                              .out = a->scores,
+                                              .out_bundle = POSITIONS * LANES,
+                                              .out_row = LANES});
+    for (size_t b = 0; b < BUNDLES; b++)
+        kernels->weigh(&(struct attend_weigh){.scores = a->scores + b * POSITIONS * LANES,
+                                              .n_positions = n,
+                                              .n_seen = b == 0 ? NULL : n_seen,
+                                              .value_scales = a->keys + attend_scales_at(size),
+                                              .scale_stride = row_words,
+                                              .running = &a->running[b],
+                                              .weights = a->scores + b * POSITIONS * LANES,
+                                              .shrink = a->shrink + b * LANES,
+                                              .scale = a->scale + b * LANES});
+    kernels->sum(&(struct attend_sum){.weights = a->scores,
+                                      .weights_bundle = POSITIONS * LANES,
+                                      .shrink = a->shrink,
+                                      .scale = a->scale,
+                                      .n_bundles = BUNDLES,
+                                      .values = a->values,
+                                      .n_words = attend_words(kernels, n),
+                                      .value_words = size.plain,
+                                      .n_columns = size.plain,
+                                      .out = a->out});
+}
+
+static void test_attention_in_tiles_has_the_bits_of_vectors(void **state)
+{
+    (void)state;
+    static struct attention tiles, vectors;
+    static const struct attend_size sizes[] = {{64, 0}, {64, 64}, {128, 64}, {192, 128}, {320, 64}};
+    static const size_t lengths[] = {1, 2, 15, 16, 17, 63, 64, 65, 100, 127, POSITIONS};
+    const struct attend_kernels model = amx_model_attend();
+    struct random random = random_seeded(22);
+    struct kernels kernels;
+    if (!isa_available(ISA_AVX512))
+        skip();
+    assert_true(kernels_fill(&kernels, ISA_AVX512, NULL));
+    for (size_t i = 0; i < BUNDLES * LANES * MOST; i++)
+        tiles.queries[i] = vectors.queries[i] = (float)(random_normal(&random) / 8.0);
+    for (size_t i = 0; i < POSITIONS * MOST; i++)
+        tiles.positions[i] = vectors.positions[i] = (float)random_normal(&random);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+            attend(&tiles, &model, sizes[s], lengths[i]);
+            attend(&vectors, &kernels.attend_int16, sizes[s], lengths[i]);
+            if (memcmp(tiles.out, vectors.out, sizeof tiles.out) != 0)
+                fail_msg("%zu + %zu columns, %zu positions: other bits", sizes[s].plain, sizes[s].rotary,
+                         lengths[i]);
+            assert_memory_equal(tiles.running, vectors.running, sizeof tiles.running);
+        }
+}
+
 static void test_wrong_tiles_are_found_out(void **state)
 {
     (void)state;
@@ -96,12 +186,16 @@ static void test_wrong_tiles_are_found_out(void **state)
     assert_true(amx_model_is_right(AMX_NO_FAULT));
     assert_false(amx_model_is_right(AMX_TAKES_SIGNED));
     assert_false(amx_model_is_right(AMX_HALVES_NARROW));
+    assert_true(amx_model_attends_right(AMX_NO_FAULT));
+    assert_false(amx_model_attends_right(AMX_TAKES_SIGNED));
+    assert_false(amx_model_attends_right(AMX_TAKES_FIRST_SIGNED));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiles_have_the_bits_of_vectors),
+        cmocka_unit_test(test_attention_in_tiles_has_the_bits_of_vectors),
         cmocka_unit_test(test_wrong_tiles_are_found_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,7 @@ static void assert_attends(const struct attend_kernels *kernels)
     assert_non_null(kernels->weigh);
     assert_non_null(kernels->sum);
     if (kernels->word_numbers > 1) {
-        assert_non_null(kernels->pack_key);
+        assert_non_null(kernels->pack_keys);
         assert_non_null(kernels->pack_values);
     }
 }
@@ -72,6 +72,8 @@ static void test_every_level_fills_every_entry(void **state)
         assert_non_null(kernels.attend_unpack);
         assert_attends(&kernels.attend_float);
         assert_attends(&kernels.attend_int16);
+        assert_attends(kernels_attend_int16(&kernels, true));
+        assert_ptr_equal(kernels_attend_int16(&kernels, false), &kernels.attend_int16);
         assert_int_equal(kernels.attend_float.word_numbers, 1);
     }
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tile_model.h - AMX's tiles and the six instructions that Fathom uses, in C, in place of
+/* tile_model.h - AMX's tiles and the ten instructions that Fathom uses, in C, in place of
  * kernel/avx512/amx_tile.h.
  *
- * After Intel's manual of instructions (LDTILECFG, TILELOADD, TILEZERO, TDPBSUD, TILESTORED, TILERELEASE).
- * What makes the processor raise #UD or #GP ends the test: shapes that do not fit, a tile that is not
- * configured. */
+ * After Intel's manual of instructions (LDTILECFG, TILELOADD, TILELOADDT1, TILEZERO, TDPBSSD, TDPBSUD,
+ * TDPBUSD, TDPBUUD, TILESTORED, TILERELEASE). What makes the processor raise #UD or #GP ends the test: shapes
+ * that do not fit, a tile that is not configured. */
 #ifndef FATHOM_TESTS_KERNEL_TILE_MODEL_H
 #define FATHOM_TESTS_KERNEL_TILE_MODEL_H
 
@@ -27,8 +27,9 @@ struct model_tile {
 struct tile_model {
     struct model_tile tiles[TILE_COUNT];
     size_t n_multiplied; /* instructions */
-    /* machines that are wrong: the second operand's bytes are signed; of narrow rows half is summed */
-    bool takes_signed, halves_narrow;
+    /* machines that are wrong: the second operand's bytes are always signed, or the first one's; of narrow
+     * rows half is summed */
+    bool takes_signed, takes_first_signed, halves_narrow;
 };
 
 /* One thread's tiles, as in the processor. */
@@ -86,13 +87,14 @@ static inline void tile_store(int tile, void *to, size_t stride)
         memcpy((uint8_t *)to + row * stride, from->bytes[row], from->row_bytes);
 }
 
-static inline int tile_code(uint8_t byte)
+static inline int tile_number(uint8_t byte, bool is_signed)
 {
-    return tile_model.takes_signed ? (int8_t)byte : byte;
+    return is_signed ? (int8_t)byte : byte;
 }
 
-/* TDPBSUD: to[m][n] += sum over k and i of signed a[m][4 k + i] times unsigned b[k][4 n + i]. */
-static inline void tile_multiply(int to, int a, int b)
+/* TDPBxyD: to[m][n] += sum over k and i of a[m][4 k + i] times b[k][4 n + i], both signed or not; it
+ * wraps. */
+static inline void tile_multiply(int to, int a, int b, bool a_signed, bool b_signed)
 {
     struct model_tile *sums = tile_at(to);
     const struct model_tile *left = tile_at(a), *right = tile_at(b);
@@ -101,12 +103,15 @@ static inline void tile_multiply(int to, int a, int b)
     tile_require(sums->row_bytes == right->row_bytes, "as many columns of sums as of the second operand");
     tile_require(left->row_bytes == 4 * right->n_rows, "operands of one depth");
     bool half = tile_model.halves_narrow && left->row_bytes < 32;
+    a_signed = a_signed || tile_model.takes_first_signed;
+    b_signed = b_signed || tile_model.takes_signed;
     for (size_t m = 0; m < sums->n_rows; m++) {
         for (size_t n = 0; n < sums->row_bytes / 4; n++) {
-            int32_t sum;
+            uint32_t sum;
             memcpy(&sum, &sums->bytes[m][4 * n], sizeof sum);
             for (size_t byte = 0; byte < left->row_bytes >> half; byte++)
-                sum += (int8_t)left->bytes[m][byte] * tile_code(right->bytes[byte / 4][4 * n + byte % 4]);
+                sum += (uint32_t)(tile_number(left->bytes[m][byte], a_signed) *
+                                  tile_number(right->bytes[byte / 4][4 * n + byte % 4], b_signed));
             memcpy(&sums->bytes[m][4 * n], &sum, sizeof sum);
         }
     }
@@ -119,11 +124,15 @@ static inline void tile_release(void)
         tile_model.tiles[i] = (struct model_tile){0};
 }
 
-#define TILE_CONFIGURE(shapes)           tile_configure(shapes)
-#define TILE_LOAD(tile, from, stride)    tile_load(tile, from, stride)
-#define TILE_ZERO(tile)                  tile_zero(tile)
-#define TILE_MULTIPLY(to, tokens, codes) tile_multiply(to, tokens, codes)
-#define TILE_STORE(tile, to, stride)     tile_store(tile, to, stride)
-#define TILE_RELEASE()                   tile_release()
+#define TILE_CONFIGURE(shapes)             tile_configure(shapes)
+#define TILE_LOAD(tile, from, stride)      tile_load(tile, from, stride)
+#define TILE_LOAD_ONCE(tile, from, stride) tile_load(tile, from, stride)
+#define TILE_ZERO(tile)                    tile_zero(tile)
+#define TILE_MULTIPLY(to, tokens, codes)   tile_multiply(to, tokens, codes, true, false)
+#define TILE_MULTIPLY_SIGNED(to, a, b)     tile_multiply(to, a, b, true, true)
+#define TILE_MULTIPLY_UNSIGNED(to, a, b)   tile_multiply(to, a, b, false, false)
+#define TILE_MULTIPLY_BY_SIGNED(to, a, b)  tile_multiply(to, a, b, false, true)
+#define TILE_STORE(tile, to, stride)       tile_store(tile, to, stride)
+#define TILE_RELEASE()                     tile_release()
 
 #endif

@@ -116,7 +116,7 @@ void absorbed_pack(const struct attend_work *work, const struct absorbed *a, con
                                     a->panels + head * row_words);
 }
 
-/* Words of more than one number are packed two positions at a time, so that their floats never leave the
+/* Words of more than one number are packed a few positions at a time, so that their floats never leave the
  * first-level cache. A position's value is the plain part of its key. */
 static struct block read_block(const struct attend_work *work, const struct absorbed *a, size_t first,
                                size_t n)
@@ -132,18 +132,20 @@ static struct block read_block(const struct attend_work *work, const struct abso
         block.value_words = n_values;
         return block;
     }
-    for (size_t p = 0; p < n; p += 2) {
-        const size_t n_here = min_size(2, n - p);
+    for (size_t p = 0; p < n; p += PACKED_TOGETHER) {
+        const size_t n_here = min_size(PACKED_TOGETHER, n - p);
         const float *floats = cpu_cache_read(work->cpu, cache, layer, first + p, n_here, a->block);
-        float *keys = a->keys + p * key_words;
-        for (size_t i = 0; i < n_here; i++)
-            kernels->pack_key(floats + i * n_values, size_of(g), keys + i * key_words);
-        kernels->pack_values(keys, n_here > 1 ? keys + key_words : NULL, g->latent_rank,
-                             a->values + p / 2 * value_stride(g->latent_rank));
+        kernels->pack_keys(floats, n_values, n_here, size_of(g), a->keys + p * key_words, key_words);
     }
+    block.value_words = value_stride(g->latent_rank);
+    kernels->pack_values(&(struct attend_values){.rows = a->keys,
+                                                 .row_words = key_words,
+                                                 .n_positions = n,
+                                                 .n_columns = g->latent_rank,
+                                                 .words = a->values,
+                                                 .value_words = block.value_words});
     block.keys = a->keys;
     block.values = a->values;
-    block.value_words = value_stride(g->latent_rank);
     block.value_scales = a->keys + attend_scales_at(size_of(g));
     block.scale_stride = key_words;
     return block;

@@ -24,11 +24,18 @@ size_t attention_group(size_t n_heads, size_t least, size_t n_pieces, size_t n_m
     return group;
 }
 
+/* A model whose vectors, however they are taken, are whole chunks. */
+static bool has_chunks(const struct geometry *g)
+{
+    return (g->latent_rank | g->head_plain | g->head_rotary | g->head_value) % ATTEND_CHUNK == 0;
+}
+
 static struct attend_work work_on(struct cpu *cpu, const struct verb *verb, const struct segment *segment)
 {
     bool floats = cpu->exact || cpu_cache_format(segment->cache) == CACHE_F32;
     return (struct attend_work){cpu, &verb->args.attend, segment,
-                                floats ? &cpu->kernels.attend_float : &cpu->kernels.attend_int16};
+                                floats ? &cpu->kernels.attend_float
+                                       : kernels_attend_int16(&cpu->kernels, has_chunks(&cpu->geometry))};
 }
 
 /* Items of all segments, one after the other: of an absorbed one (row, group of heads) pairs, of an expanded

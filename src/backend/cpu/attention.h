@@ -14,6 +14,8 @@
  * cache while all heads of an item read it, and outputs are loaded and stored once for it. Half the length
  * costs 4% (bench/attend). */
 #define ATTENTION_BLOCK ATTEND_POSITIONS
+/* Positions that are packed at a time. */
+#define PACKED_TOGETHER 8
 /* Bundles of queries that take a block's scores at a time: as many as a kernel's tile has. */
 #define ATTENTION_BUNDLES 2
 

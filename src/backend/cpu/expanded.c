@@ -10,7 +10,7 @@
 /* What lies in an item's scratch. Room for words is counted as if each held one number, scales beside. */
 struct expanded {
     float *matrix;       /* [max(plain, value)][latent_rank] a matrix of the head, decoded */
-    float *row;          /* [max(plain, latent_rank)] one decoded row of it, or one key [plain + rotary] */
+    float *row;          /* [max(plain, latent_rank)] one decoded row of it, or [PACKED_TOGETHER] keys */
     float *key_panels;   /* [bundle of plain][words of latent_rank, scales][lane] */
     float *value_panels; /* [bundle of value][words of latent_rank, scales][lane] */
     float *queries;      /* [bundle of rows][words of plain + rotary, scales][lane] */
@@ -51,7 +51,7 @@ static struct expanded lay_out(const struct geometry *g, size_t n_rows, struct p
     const size_t n_query = geometry_head_query(g), n_bundles = n_bundles_of(n_rows);
     struct expanded x;
     x.matrix = take_floats(pieces, longest * rank);
-    x.row = take_floats(pieces, max_size(n_query, rank));
+    x.row = take_floats(pieces, max_size(PACKED_TOGETHER * n_query, rank));
     x.key_panels = take_floats(pieces, round_up(g->head_plain, ATTEND_LANES) * (rank + ATTEND_PARTS));
     x.value_panels = take_floats(pieces, round_up(g->head_value, ATTEND_LANES) * (rank + ATTEND_PARTS));
     x.queries = take_floats(pieces, n_bundles * ATTEND_LANES * (n_query + ATTEND_PARTS));
@@ -132,18 +132,22 @@ static void finish_keys(const struct attend_work *work, const struct expanded *x
 {
     const struct geometry *g = &work->cpu->geometry;
     const struct attend_kernels *kernels = work->kernels;
-    const size_t n_words = attend_row_words(kernels, size_of_key(g));
-    for (size_t p = 0; p < n; p++) {
-        float *key = kernels->word_numbers == 1 ? x->keys + p * n_words : x->row;
-        memcpy(key, x->plain + p * round_up(g->head_plain, ATTEND_LANES), g->head_plain * sizeof(float));
-        memcpy(key + g->head_plain, latents + p * geometry_cache_values(g) + g->latent_rank,
-               g->head_rotary * sizeof(float));
+    const size_t n_query = geometry_head_query(g), n_words = attend_row_words(kernels, size_of_key(g));
+    for (size_t p = 0; p < n; p += PACKED_TOGETHER) {
+        const size_t n_here = min_size(PACKED_TOGETHER, n - p);
+        float *keys = kernels->word_numbers == 1 ? x->keys + p * n_words : x->row;
+        for (size_t i = 0; i < n_here; i++) {
+            float *key = keys + i * n_query;
+            memcpy(key, x->plain + (p + i) * round_up(g->head_plain, ATTEND_LANES),
+                   g->head_plain * sizeof(float));
+            memcpy(key + g->head_plain, latents + (p + i) * geometry_cache_values(g) + g->latent_rank,
+                   g->head_rotary * sizeof(float));
+        }
         if (kernels->word_numbers > 1)
-            kernels->pack_key(key, size_of_key(g), x->keys + p * n_words);
+            kernels->pack_keys(keys, n_query, n_here, size_of_key(g), x->keys + p * n_words, n_words);
     }
 }
 
-/* Values in int16 become pairs of positions. */
 static void finish_values(const struct attend_work *work, const struct expanded *x, size_t n,
                           struct block *block)
 {
@@ -156,15 +160,15 @@ static void finish_values(const struct attend_work *work, const struct expanded 
         block->value_words = n_floats;
         return;
     }
-    for (size_t p = 0; p < n; p++)
-        kernels->pack_key(x->expanded + p * n_floats, size_of_value(g), x->value_rows + p * n_words);
-    for (size_t p = 0; p < n; p += 2) {
-        const float *earlier = x->value_rows + p * n_words;
-        kernels->pack_values(earlier, p + 1 < n ? earlier + n_words : NULL, g->head_value,
-                             x->values + p / 2 * value_stride(g->head_value));
-    }
+    kernels->pack_keys(x->expanded, n_floats, n, size_of_value(g), x->value_rows, n_words);
     block->values = x->values;
     block->value_words = value_stride(g->head_value);
+    kernels->pack_values(&(struct attend_values){.rows = x->value_rows,
+                                                 .row_words = n_words,
+                                                 .n_positions = n,
+                                                 .n_columns = g->head_value,
+                                                 .words = x->values,
+                                                 .value_words = block->value_words});
     block->value_scales = x->value_rows + attend_scales_at(size_of_value(g));
     block->scale_stride = n_words;
 }
@@ -183,8 +187,7 @@ static struct block expand_block(const struct attend_work *work, const struct ex
     if (kernels->word_numbers > 1) {
         latents.keys = x->packed;
         latents.key_words = attend_row_words(kernels, latents.size);
-        for (size_t p = 0; p < n; p++)
-            kernels->pack_key(floats + p * n_values, latents.size, x->packed + p * latents.key_words);
+        kernels->pack_keys(floats, n_values, n, latents.size, x->packed, latents.key_words);
     }
     expand(work, &latents, x->key_panels, g->head_plain, x->plain);
     finish_keys(work, x, floats, n);

@@ -247,10 +247,11 @@ static struct attention attention_of(const struct bench *bench, size_t member)
 static void attend_blocks(void *argument, const struct member *member)
 {
     struct bench *bench = argument;
-    const struct attend_kernels *kernels = &bench->kernels->attend_int16;
     size_t latent = bench->shapes->latent_rank, values = latent + bench->shapes->head_rotary, n_done = 0;
     const struct attention a = attention_of(bench, member->index);
     const struct attend_size size = {latent, bench->shapes->head_rotary};
+    const struct attend_kernels *kernels =
+        kernels_attend_int16(bench->kernels, (size.plain | size.rotary) % ATTEND_CHUNK == 0);
     const struct attend_product product = {.panels = a.panels,
                                            .n_bundles = LANES / ATTEND_LANES,
                                            .rows = a.block,

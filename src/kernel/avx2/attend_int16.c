@@ -69,7 +69,7 @@ static float pack_part(const float *x, size_t n, int16_t *words)
     return attend_scale(length);
 }
 
-void avx2_attend_int16_pack_key(const float *x, struct attend_size size, void *row)
+static void pack_key(const float *x, struct attend_size size, void *row)
 {
     int16_t *words = row;
     float *scales = (float *)row + attend_scales_at(size);
@@ -77,7 +77,15 @@ void avx2_attend_int16_pack_key(const float *x, struct attend_size size, void *r
     scales[1] = pack_part(x + size.plain, size.rotary, words + (size.plain + 1) / 2 * 2);
 }
 
-void avx2_attend_int16_pack_values(const void *earlier, const void *later, size_t n, void *words)
+void avx2_attend_int16_pack_keys(const float *x, size_t stride, size_t n, struct attend_size size, void *rows,
+                                 size_t row_words)
+{
+    for (size_t i = 0; i < n; i++)
+        pack_key(x + i * stride, size, (float *)rows + i * row_words);
+}
+
+/* Two positions' words; later NULL: zeros. */
+static void pack_pair(const void *earlier, const void *later, size_t n, void *words)
 {
     const int16_t *first = earlier, *second = later;
     size_t i = 0;
@@ -92,6 +100,15 @@ void avx2_attend_int16_pack_values(const void *earlier, const void *later, size_
     for (; i < n; i++) {
         int16_t pair[2] = {first[i], second == NULL ? 0 : second[i]};
         memcpy((int16_t *)words + 2 * i, pair, sizeof pair);
+    }
+}
+
+void avx2_attend_int16_pack_values(const struct attend_values *v)
+{
+    for (size_t p = 0; p < v->n_positions; p += 2) {
+        const float *earlier = (const float *)v->rows + p * v->row_words;
+        pack_pair(earlier, p + 1 < v->n_positions ? earlier + v->row_words : NULL, v->n_columns,
+                  (float *)v->words + p / 2 * v->value_words);
     }
 }
 

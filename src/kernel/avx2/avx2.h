@@ -36,8 +36,9 @@ void avx2_q4_0_to_float(const void *blocks, float *out, size_t n);
 void avx2_attend_product(const struct attend_product *product);
 void avx2_attend_weigh(const struct attend_weigh *weigh);
 void avx2_attend_sum(const struct attend_sum *sum);
-void avx2_attend_int16_pack_key(const float *x, struct attend_size size, void *row);
-void avx2_attend_int16_pack_values(const void *earlier, const void *later, size_t n, void *words);
+void avx2_attend_int16_pack_keys(const float *x, size_t stride, size_t n, struct attend_size size, void *rows,
+                                 size_t row_words);
+void avx2_attend_int16_pack_values(const struct attend_values *values);
 void avx2_attend_int16_product(const struct attend_product *product);
 void avx2_attend_int16_weigh(const struct attend_weigh *weigh);
 void avx2_attend_int16_sum(const struct attend_sum *sum);

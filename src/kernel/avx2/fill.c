@@ -37,7 +37,7 @@ void avx2_fill(struct kernels *kernels)
     kernels->attend_float.product = avx2_attend_product;
     kernels->attend_float.weigh = avx2_attend_weigh;
     kernels->attend_float.sum = avx2_attend_sum;
-    kernels->attend_int16.pack_key = avx2_attend_int16_pack_key;
+    kernels->attend_int16.pack_keys = avx2_attend_int16_pack_keys;
     kernels->attend_int16.pack_values = avx2_attend_int16_pack_values;
     kernels->attend_int16.product = avx2_attend_int16_product;
     kernels->attend_int16.weigh = avx2_attend_int16_weigh;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* amx_tile.h - the instructions of AMX that amx_panel.h is written over. The tests give the same names to a
+/* amx_tile.h - the instructions of AMX that amx_*.h are written over. The tests give the same names to a
  * model of them in C, so that the code above them runs on any machine with AVX-512.
  *
  * Tiles are named by literal numbers, 0 to 7; a row is `stride` bytes from the next. */
@@ -20,9 +20,19 @@ static inline void write_memory(const void *from)
         write_memory(from);              \
         _tile_loadd(tile, from, stride); \
     } while (0)
+/* The same of what is not read again soon: it leaves the first-level cache to others. */
+#define TILE_LOAD_ONCE(tile, from, stride)      \
+    do {                                        \
+        write_memory(from);                     \
+        _tile_stream_loadd(tile, from, stride); \
+    } while (0)
 #define TILE_ZERO(tile)                  _tile_zero(tile)
 #define TILE_MULTIPLY(to, tokens, codes) _tile_dpbsud(to, tokens, codes) /* signed times unsigned */
-#define TILE_STORE(tile, to, stride)     _tile_stored(tile, to, stride)
-#define TILE_RELEASE()                   _tile_release()
+/* Signs of other kinds of first and second operands. */
+#define TILE_MULTIPLY_SIGNED(to, a, b)    _tile_dpbssd(to, a, b)
+#define TILE_MULTIPLY_UNSIGNED(to, a, b)  _tile_dpbuud(to, a, b)
+#define TILE_MULTIPLY_BY_SIGNED(to, a, b) _tile_dpbusd(to, a, b) /* unsigned times signed */
+#define TILE_STORE(tile, to, stride)      _tile_stored(tile, to, stride)
+#define TILE_RELEASE()                    _tile_release()
 
 #endif

@@ -98,9 +98,19 @@ INLINE __mmask16 seen(const struct attend_weigh *w, size_t i)
 /* The highest score so far; shrink and the running sum are made to fit it. */
 INLINE __m512 begin_weights(const struct attend_weigh *w)
 {
-    __m512 before = _mm512_loadu_ps(w->running->highest), highest = before;
-    for (size_t i = 0; i < w->n_positions; i++)
-        highest = _mm512_mask_max_ps(highest, seen(w, i), highest, _mm512_loadu_ps(w->scores + i * LANES));
+    enum { CHAINS = 4 }; /* a maximum waits for the one before */
+    __m512 before = _mm512_loadu_ps(w->running->highest), chains[CHAINS] = {before, before, before, before};
+    size_t i = 0;
+    for (; i + CHAINS <= w->n_positions; i += CHAINS) {
+        UNROLL
+        for (size_t c = 0; c < CHAINS; c++)
+            chains[c] = _mm512_mask_max_ps(chains[c], seen(w, i + c), chains[c],
+                                           _mm512_loadu_ps(w->scores + (i + c) * LANES));
+    }
+    for (; i < w->n_positions; i++)
+        chains[0] =
+            _mm512_mask_max_ps(chains[0], seen(w, i), chains[0], _mm512_loadu_ps(w->scores + i * LANES));
+    __m512 highest = _mm512_max_ps(_mm512_max_ps(chains[0], chains[1]), _mm512_max_ps(chains[2], chains[3]));
     __m512 shrink = exponential(_mm512_sub_ps(before, highest));
     _mm512_storeu_ps(w->shrink, shrink);
     _mm512_storeu_ps(w->running->sum, _mm512_mul_ps(_mm512_loadu_ps(w->running->sum), shrink));

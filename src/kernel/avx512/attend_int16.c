@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* attend_int16.c - attention over pairs of int16: VPDPWSSD multiplies twice as many as a float multiply-add,
  * exactly, and has been there as long as this level. */
-#include "kernel/avx512/attend.h"
+#include "kernel/avx512/attend_int16.h"
 #include "kernel/avx512/avx512.h"
 
 /* sum + product, as _mm512_dpwssd_epi32() would be, for which gcc 12 copies every sum to another register and
@@ -13,34 +13,6 @@ INLINE __m512 multiply(__m512 sum, __m512 lanes, __m512 word)
 }
 
 /* ---- rows of numbers ---- */
-
-#define VECTORS (ATTEND_SQUARES / LANES)
-
-static float length_of(const float *x, size_t n)
-{
-    __m512 sums[VECTORS];
-    UNROLL
-    for (int i = 0; i < VECTORS; i++)
-        sums[i] = _mm512_setzero_ps();
-    for (; n >= ATTEND_SQUARES; n -= ATTEND_SQUARES, x += ATTEND_SQUARES) {
-        UNROLL
-        for (int i = 0; i < VECTORS; i++) {
-            __m512 v = _mm512_loadu_ps(x + i * LANES);
-            sums[i] = _mm512_add_ps(sums[i], _mm512_mul_ps(v, v));
-        }
-    }
-    UNROLL
-    for (size_t i = 0; i < VECTORS; i++) {
-        __m512 v = _mm512_maskz_loadu_ps(n > i * LANES ? first_lanes(n - i * LANES) : 0, x + i * LANES);
-        sums[i] = _mm512_add_ps(sums[i], _mm512_mul_ps(v, v));
-    }
-    __m512 all = _mm512_add_ps(_mm512_add_ps(sums[0], sums[2]), _mm512_add_ps(sums[1], sums[3]));
-    __m256 eight = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
-    __m128 sum = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-    sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
-    sum = _mm_add_ss(sum, _mm_movehdup_ps(sum));
-    return _mm_cvtss_f32(_mm_sqrt_ss(sum));
-}
 
 /* Sixteen words: 32 numbers, rounded. */
 INLINE __m512i round_numbers(__m512 low, __m512 high, __m512 factor)
@@ -74,11 +46,18 @@ INLINE float pack_part(const float *x, size_t n, float *words)
     return attend_scale(length);
 }
 
-void avx512_attend_int16_pack_key(const float *x, struct attend_size size, void *row)
+static void pack_key(const float *x, struct attend_size size, void *row)
 {
     float *words = row, *scales = words + attend_scales_at(size);
     scales[0] = pack_part(x, size.plain, words);
     scales[1] = pack_part(x + size.plain, size.rotary, words + (size.plain + 1) / 2);
+}
+
+void avx512_attend_int16_pack_keys(const float *x, size_t stride, size_t n, struct attend_size size,
+                                   void *rows, size_t row_words)
+{
+    for (size_t i = 0; i < n; i++)
+        pack_key(x + i * stride, size, (float *)rows + i * row_words);
 }
 
 /* A part of all lanes: its words and its scales. */
@@ -113,7 +92,8 @@ void avx512_attend_int16_pack_queries(const float *x, size_t stride, size_t n_la
                scales + LANES);
 }
 
-void avx512_attend_int16_pack_values(const void *earlier, const void *later, size_t n, void *words)
+/* Two positions' words; later NULL: zeros. */
+static void pack_pair(const void *earlier, const void *later, size_t n, void *words)
 {
     size_t i = 0;
     for (; later != NULL && i + LANES <= n; i += LANES) {
@@ -131,6 +111,15 @@ void avx512_attend_int16_pack_values(const void *earlier, const void *later, siz
         __m512i pairs = _mm512_or_si512(_mm512_cvtepu16_epi32(first),
                                         _mm512_slli_epi32(_mm512_cvtepu16_epi32(second), 16));
         _mm512_mask_storeu_epi32((float *)words + i, lanes, pairs);
+    }
+}
+
+void avx512_attend_int16_pack_values(const struct attend_values *v)
+{
+    for (size_t p = 0; p < v->n_positions; p += 2) {
+        const float *earlier = (const float *)v->rows + p * v->row_words;
+        pack_pair(earlier, p + 1 < v->n_positions ? earlier + v->row_words : NULL, v->n_columns,
+                  (float *)v->words + p / 2 * v->value_words);
     }
 }
 
@@ -210,33 +199,9 @@ void avx512_attend_int16_sum(const struct attend_sum *sum)
 
 /* ---- weights ---- */
 
-/* Weights times the scales of their values, in place of scores; returns what the largest integer stands
- * for. */
-INLINE __m512 weigh_scores(const struct attend_weigh *w)
-{
-    const __m512 highest = begin_weights(w), least = _mm512_set1_ps(ATTEND_LEAST);
-    __m512 sum = _mm512_setzero_ps(), total = sum, most = sum;
-    for (size_t i = 0; i < w->n_positions; i++) {
-        __m512 below = _mm512_sub_ps(_mm512_loadu_ps(w->scores + i * LANES), highest);
-        __mmask16 counts = _mm512_mask_cmp_ps_mask(seen(w, i), below, least, _CMP_NLT_UQ);
-        /* What does not count is not computed either: where results are subnormal, processors stumble. */
-        __m512 one = _mm512_maskz_mov_ps(counts, exponential(_mm512_max_ps(least, below)));
-        __m512 scaled = _mm512_mul_ps(one, _mm512_set1_ps(w->value_scales[i * w->scale_stride]));
-        sum = _mm512_add_ps(sum, one);
-        total = _mm512_add_ps(total, scaled);
-        most = _mm512_max_ps(scaled, most);
-        _mm512_storeu_ps(w->scores + i * LANES, scaled);
-    }
-    add_weights(w, sum);
-    return _mm512_max_ps(most, _mm512_mul_ps(total, _mm512_set1_ps(0.5f)));
-}
-
 void avx512_attend_int16_weigh(const struct attend_weigh *w)
 {
-    const __m512 limit = weigh_scores(w), full = _mm512_set1_ps(ATTEND_WEIGHTS);
-    const __mmask16 some = _mm512_cmp_ps_mask(limit, _mm512_setzero_ps(), _CMP_GT_OQ);
-    const __m512 factor = _mm512_maskz_div_ps(some, full, limit);
-    _mm512_storeu_ps(w->scale, _mm512_div_ps(limit, full));
+    const __m512 factor = weigh_scores(w);
     /* Words of two positions may take the place of the first one's floats. */
     for (size_t i = 0; i < w->n_positions; i += 2) {
         __m512 first = _mm512_loadu_ps(w->scores + i * LANES);

@@ -41,10 +41,15 @@ void avx512_attend_sum(const struct attend_sum *sum);
 
 void avx512_attend_int16_pack_queries(const float *x, size_t stride, size_t n_lanes, struct attend_size size,
                                       void *panel);
-void avx512_attend_int16_pack_key(const float *x, struct attend_size size, void *row);
-void avx512_attend_int16_pack_values(const void *earlier, const void *later, size_t n, void *words);
+void avx512_attend_int16_pack_keys(const float *x, size_t stride, size_t n, struct attend_size size,
+                                   void *rows, size_t row_words);
+void avx512_attend_int16_pack_values(const struct attend_values *values);
 void avx512_attend_int16_product(const struct attend_product *product);
 void avx512_attend_int16_weigh(const struct attend_weigh *weigh);
 void avx512_attend_int16_sum(const struct attend_sum *sum);
+
+void amx_attend_product(const struct attend_product *product);
+void amx_attend_sum(const struct attend_sum *sum);
+bool amx_attend_is_right(void); /* tiles give the sums that attention's law has */
 
 #endif

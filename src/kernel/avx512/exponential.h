@@ -6,11 +6,10 @@
 
 #include <immintrin.h>
 
-static inline __m512 exponential(__m512 x)
+/* From -150 to 150, or of what is no number. */
+static inline __m512 exponential_within(__m512 x)
 {
     const __m512 ln2_high = _mm512_set1_ps(0x1.62e400p-1f), ln2_low = _mm512_set1_ps(0x1.7f7d1cp-20f);
-    /* Beyond, the result is zero or infinite anyway. In this order NaN stays. */
-    x = _mm512_min_ps(_mm512_set1_ps(150.0f), _mm512_max_ps(_mm512_set1_ps(-150.0f), x));
     __m512 k = _mm512_roundscale_ps(_mm512_mul_ps(x, _mm512_set1_ps(0x1.715476p+0f)),
                                     _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     __m512 r = _mm512_fnmadd_ps(k, ln2_low, _mm512_fnmadd_ps(k, ln2_high, x));
@@ -23,6 +22,13 @@ static inline __m512 exponential(__m512 x)
     sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(1.0f));
     sum = _mm512_fmadd_ps(sum, r, _mm512_set1_ps(1.0f));
     return _mm512_scalef_ps(sum, k);
+}
+
+static inline __m512 exponential(__m512 x)
+{
+    /* Beyond, the result is zero or infinite anyway. In this order NaN stays. */
+    x = _mm512_min_ps(_mm512_set1_ps(150.0f), _mm512_max_ps(_mm512_set1_ps(-150.0f), x));
+    return exponential_within(x);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fill.c - what AVX-512 with VNNI does better than AVX2, and what VBMI with GFNI and AMX add to it. */
+#include "kernel/avx512/attend_planes.h"
 #include "kernel/avx512/avx512.h"
 
 /* Tokens from which on a panel pays, on one core of an Intel Xeon of 2023 (bench/kernel --rows 64 --columns
@@ -32,8 +33,9 @@ void avx512_fill(struct kernels *kernels)
                                                     .weigh = avx512_attend_weigh,
                                                     .sum = avx512_attend_sum};
     kernels->attend_int16 = (struct attend_kernels){.word_numbers = 2,
+                                                    .line_words = 1,
                                                     .pack_queries = avx512_attend_int16_pack_queries,
-                                                    .pack_key = avx512_attend_int16_pack_key,
+                                                    .pack_keys = avx512_attend_int16_pack_keys,
                                                     .pack_values = avx512_attend_int16_pack_values,
                                                     .product = avx512_attend_int16_product,
                                                     .weigh = avx512_attend_int16_weigh,
@@ -54,7 +56,7 @@ void avx512_vbmi_fill(struct kernels *kernels)
 }
 
 /* From as many tokens on as panels are taken below: the bits are the same. Tiles that are not what they are
- * taken for (no machine that has them was at hand) stay unused, and the table is the level's below. */
+ * taken for stay unused, and the table is the level's below; attention's are tried by themselves. */
 void amx_fill(struct kernels *kernels)
 {
     if (!amx_is_right()) {
@@ -64,4 +66,13 @@ void amx_fill(struct kernels *kernels)
 #define SET_PANEL_PRODUCT(NAME, name) kernels->panel_product[FORMAT_##NAME] = amx_panel_product_##name;
     EACH_QUANTIZED_FORMAT(SET_PANEL_PRODUCT)
 #undef SET_PANEL_PRODUCT
+    if (amx_attend_is_right())
+        kernels->attend_chunks = (struct attend_kernels){.word_numbers = 2,
+                                                         .line_words = PLANES_LINE_WORDS,
+                                                         .pack_queries = avx512_planes_pack_queries,
+                                                         .pack_keys = avx512_planes_pack_keys,
+                                                         .pack_values = avx512_planes_pack_values,
+                                                         .product = amx_attend_product,
+                                                         .weigh = avx512_planes_weigh,
+                                                         .sum = amx_attend_sum};
 }

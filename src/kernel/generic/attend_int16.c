@@ -47,18 +47,23 @@ void generic_attend_int16_pack_queries(const float *x, size_t stride, size_t n_l
         pack_row(x + lane * stride, size, (float *)panel + lane, LANES);
 }
 
-void generic_attend_int16_pack_key(const float *x, struct attend_size size, void *row)
+void generic_attend_int16_pack_keys(const float *x, size_t stride, size_t n, struct attend_size size,
+                                    void *rows, size_t row_words)
 {
-    pack_row(x, size, row, 1);
+    for (size_t i = 0; i < n; i++)
+        pack_row(x + i * stride, size, (float *)rows + i * row_words, 1);
 }
 
-void generic_attend_int16_pack_values(const void *earlier, const void *later, size_t n, void *words)
+void generic_attend_int16_pack_values(const struct attend_values *v)
 {
-    const int16_t *first = earlier, *second = later;
-    int16_t *to = words;
-    for (size_t i = 0; i < n; i++) {
-        to[2 * i] = first[i];
-        to[2 * i + 1] = second == NULL ? 0 : second[i];
+    for (size_t p = 0; p < v->n_positions; p++) {
+        const int16_t *row = (const int16_t *)v->rows + 2 * p * v->row_words;
+        int16_t *words = (int16_t *)v->words + p / 2 * 2 * v->value_words;
+        for (size_t i = 0; i < v->n_columns; i++) {
+            words[2 * i + p % 2] = row[i];
+            if (p % 2 == 0) /* until the next position comes, if it does */
+                words[2 * i + 1] = 0;
+        }
     }
 }
 

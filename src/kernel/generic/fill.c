@@ -30,8 +30,9 @@ void generic_fill(struct kernels *kernels)
                                                     .weigh = generic_attend_weigh,
                                                     .sum = generic_attend_sum};
     kernels->attend_int16 = (struct attend_kernels){.word_numbers = 2,
+                                                    .line_words = 1,
                                                     .pack_queries = generic_attend_int16_pack_queries,
-                                                    .pack_key = generic_attend_int16_pack_key,
+                                                    .pack_keys = generic_attend_int16_pack_keys,
                                                     .pack_values = generic_attend_int16_pack_values,
                                                     .product = generic_attend_int16_product,
                                                     .weigh = generic_attend_int16_weigh,

@@ -29,8 +29,9 @@ void generic_attend_sum(const struct attend_sum *sum);
 
 void generic_attend_int16_pack_queries(const float *x, size_t stride, size_t n_lanes, struct attend_size size,
                                        void *panel);
-void generic_attend_int16_pack_key(const float *x, struct attend_size size, void *row);
-void generic_attend_int16_pack_values(const void *earlier, const void *later, size_t n, void *words);
+void generic_attend_int16_pack_keys(const float *x, size_t stride, size_t n, struct attend_size size,
+                                    void *rows, size_t row_words);
+void generic_attend_int16_pack_values(const struct attend_values *values);
 void generic_attend_int16_product(const struct attend_product *product);
 void generic_attend_int16_weigh(const struct attend_weigh *weigh);
 void generic_attend_int16_sum(const struct attend_sum *sum);
