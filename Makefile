@@ -78,7 +78,7 @@ isa_avx2   := $(of_256) -mno-avx512f
 isa_vnni   := $(isa_avx2) -mavxvnni
 isa_avx512 := $(of_256) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni
 isa_vbmi   := $(isa_avx512) -mavx512vbmi -mgfni
-isa_amx    := $(isa_vbmi) -mamx-tile -mamx-int8
+isa_amx    := $(isa_vbmi) -mamx-tile -mamx-int8 -mamx-bf16
 isa_others := $(if $(filter x86_64,$(machine)),neon,avx2 avx512 amx lanes)
 foreign    := $(isa_others:%=src/kernel/%/%)
 

@@ -17,7 +17,8 @@
 
 #define ROUNDS        80
 #define ROUND_SECONDS 0.0005
-#define TOLERANCE     1e-5 /* of the sum of |weight| |activation| */
+#define TOLERANCE     1e-5   /* of the sum of |weight| |activation| */
+#define WIDE          0x1p-7 /* the same, where both operands are rounded to bfloat16 */
 
 struct options {
     size_t n_rows;    /* of a call */
@@ -25,6 +26,7 @@ struct options {
     size_t n_tokens;
     size_t mib; /* of weights that the calls walk through; 0: one call's rows, again and again */
     bool panel; /* the product for many tokens */
+    bool wide;  /* for still more, where there is one */
     bool csv;
     bool only_isa;
     enum isa isa;
@@ -93,9 +95,10 @@ static bool make_operands(struct operands *o, const struct options *options, enu
 }
 
 /* The first and the last output against decoded weights in double. */
-static bool is_right(const struct operands *o, enum format format, float *weights, float *values)
+static bool is_right(const struct operands *o, enum format format, double tolerance, float *weights)
 {
     const struct product *p = &o->product;
+    float *values = weights + p->n_columns;
     for (int last = 0; last < 2; last++) {
         size_t row = last ? p->n_rows - 1 : 0, token = last ? p->n_tokens - 1 : 0;
         const uint8_t *x = o->activations + token * p->activation_bytes;
@@ -109,7 +112,7 @@ static bool is_right(const struct operands *o, enum format format, float *weight
             sum += (double)weights[i] * values[i];
             sizes += fabs((double)weights[i] * values[i]);
         }
-        if (!(fabs(p->out[token * p->out_stride + row] - sum) <= TOLERANCE * sizes))
+        if (!(fabs(p->out[token * p->out_stride + row] - sum) <= tolerance * sizes))
             return false;
     }
     return true;
@@ -137,6 +140,15 @@ static double call_seconds(const struct operands *o, product_fn *product)
     return best;
 }
 
+/* The one that was asked for; NULL: the level has none. */
+static product_fn *product_of(const struct kernels *kernels, const struct options *options,
+                              enum format format)
+{
+    if (options->wide)
+        return kernels->wide_product[format];
+    return (options->panel ? kernels->panel_product : kernels->product)[format];
+}
+
 static bool bench_format(const struct kernels *kernels, const struct options *options, enum format format,
                          double *generic_seconds, struct error *err)
 {
@@ -149,9 +161,9 @@ static bool bench_format(const struct kernels *kernels, const struct options *op
         memory_free(decoded);
         return false;
     }
-    product_fn *product = (options->panel ? kernels->panel_product : kernels->product)[format];
+    product_fn *product = product_of(kernels, options, format);
     product(&o.product);
-    bool right = is_right(&o, format, decoded, decoded + options->n_columns);
+    bool right = is_right(&o, format, options->wide ? WIDE : TOLERANCE, decoded);
     double seconds = call_seconds(&o, product);
     if (kernels->isa == ISA_GENERIC)
         *generic_seconds = seconds;
@@ -185,7 +197,8 @@ static bool bench_all(const struct options *options, struct error *err)
         if (!kernels_fill(&kernels, (enum isa)isa, err))
             return false;
         for (int format = 0; format < FORMAT_COUNT; format++)
-            if (!options->only_format || format == (int)options->format)
+            if ((!options->only_format || format == (int)options->format) &&
+                product_of(&kernels, options, (enum format)format) != NULL)
                 if (!bench_format(&kernels, options, (enum format)format, &generic_seconds[format], err))
                     return false;
     }
@@ -201,8 +214,8 @@ static bool read_options(int n, char **words, struct options *options)
             options->csv = true;
             continue;
         }
-        if (strcmp(words[i], "--panel") == 0) {
-            options->panel = true;
+        if (strcmp(words[i], "--panel") == 0 || strcmp(words[i], "--wide") == 0) {
+            *(words[i][2] == 'p' ? &options->panel : &options->wide) = true;
             continue;
         }
         if (strcmp(words[i], "--rows") == 0)
@@ -232,7 +245,7 @@ int main(int n, char **words)
     if (!read_options(n, words, &options)) {
         fprintf(stderr,
                 "usage: %s [--isa NAME] [--format NAME] [--rows N] [--columns N (of 256)] [--tokens N]\n"
-                "       [--mib N] [--panel] [--csv]\n",
+                "       [--mib N] [--panel | --wide] [--csv]\n",
                 words[0]);
         return 2;
     }

@@ -33,7 +33,7 @@ static const struct level levels[ISA_COUNT] = {
     [ISA_AVX_VNNI] = {"avxvnni", "AVX-VNNI", X86_FILL(avxvnni_fill)},
     [ISA_AVX512] = {"avx512", "AVX-512 F, BW, DQ, VL and VNNI", X86_FILL(avx512_fill)},
     [ISA_AVX512_VBMI] = {"avx512vbmi", "AVX-512 VBMI and GFNI", X86_FILL(avx512_vbmi_fill)},
-    [ISA_AMX] = {"amx", "AMX INT8, or the system's leave to use it", X86_FILL(amx_fill)},
+    [ISA_AMX] = {"amx", "AMX INT8 and BF16, or the system's leave to use it", X86_FILL(amx_fill)},
 };
 
 const char *isa_name(enum isa isa)
@@ -70,15 +70,16 @@ static bool processor_has_avx_vnni(void)
 }
 
 /* Of EDX, leaf 7 (Intel's manual of instructions, CPUID); clang 14's <cpuid.h> lacks them. */
+#define BIT_AMX_BF16 (1u << 22)
 #define BIT_AMX_TILE (1u << 24)
 #define BIT_AMX_INT8 (1u << 25)
+#define BITS_AMX     (BIT_AMX_BF16 | BIT_AMX_TILE | BIT_AMX_INT8)
 
-/* Tiles, products of bytes in them, and the system's leave. */
+/* Tiles, products of bytes and of bfloat16 in them, and the system's leave. */
 static bool processor_has_amx(void)
 {
     unsigned eax, ebx, ecx, edx;
-    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & BIT_AMX_TILE) && (edx & BIT_AMX_INT8) &&
-           tiles_allowed();
+    return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (edx & BITS_AMX) == BITS_AMX && tiles_allowed();
 }
 
 static bool processor_has(enum isa isa)

@@ -41,6 +41,13 @@ struct kernels {
      * rounding; never NULL: the same function where there is no better way. */
     product_fn *panel_product[FORMAT_COUNT];
     uint8_t panel_tokens[FORMAT_COUNT]; /* from this number of tokens on it is the faster of the two */
+    /* The same for still more tokens: weights and activations are rounded to bfloat16, each by a part of 2^-8
+     * at most. NULL: no level so far has one. */
+    product_fn *wide_product[FORMAT_COUNT];
+    uint8_t wide_tokens[FORMAT_COUNT]; /* from this number of tokens on it is the fastest */
+    /* Rows of a call beside many tokens, a multiple of 64, where a weight has enough: what is made ready of
+     * tokens serves them all. */
+    size_t many_rows;
     /* float activations on decoded weights: the law, for --exact; the same bits on every level */
     product_fn *product_exact[FORMAT_COUNT];
 
@@ -71,9 +78,11 @@ struct kernels {
     void (*attend_unpack)(const float *lanes, size_t n, size_t n_lanes, float *to, size_t stride);
 };
 
-/* The faster of the two for so many tokens together, of one session: the two round differently. */
+/* The fastest for so many tokens together, of one session: they round differently. */
 static inline product_fn *kernels_product(const struct kernels *kernels, enum format format, size_t together)
 {
+    if (kernels->wide_product[format] != NULL && together >= kernels->wide_tokens[format])
+        return kernels->wide_product[format];
     bool panels = together >= kernels->panel_tokens[format];
     return panels ? kernels->panel_product[format] : kernels->product[format];
 }

@@ -33,8 +33,9 @@ bool amx_model_attends_right(enum amx_fault fault)
 {
     tile_model.takes_signed = fault == AMX_TAKES_SIGNED;
     tile_model.takes_first_signed = fault == AMX_TAKES_FIRST_SIGNED;
+    tile_model.halves_depth = fault == AMX_HALVES_DEPTH;
     bool right = attend_tiles_are_right();
-    tile_model.takes_signed = tile_model.takes_first_signed = false;
+    tile_model.takes_signed = tile_model.takes_first_signed = tile_model.halves_depth = false;
     return right;
 }
 #else

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* amx_model.c - kernel/avx512/amx_panel.h compiled over tile_model.h. */
+/* amx_model.c - kernel/avx512/amx_wide.h compiled over tile_model.h. */
 #include "kernel/amx_model.h"
 
 #if defined(__x86_64__)
 #include "kernel/tile_model.h"
 
-#include "kernel/avx512/amx_panel.h"
+#include "kernel/avx512/amx_wide.h"
 #include "kernel/avx512/avx512.h"
 
-#define MODEL_PRODUCT(name, level)                          \
-    static void product_##name(const struct product *p)     \
-    {                                                       \
-        multiply_panels_in_tiles(&level##_panel_##name, p); \
+#define MODEL_PRODUCT(name, level)                      \
+    static void product_##name(const struct product *p) \
+    {                                                   \
+        multiply_wide(&level##_panel_##name, p);        \
     }
-EACH_PANEL_FORMAT(MODEL_PRODUCT)
+EACH_WIDE_FORMAT(MODEL_PRODUCT)
 
 product_fn *amx_model_product(enum format format)
 {
@@ -29,10 +29,10 @@ size_t amx_model_multiplied(void)
 
 bool amx_model_is_right(enum amx_fault fault)
 {
-    tile_model.takes_signed = fault == AMX_TAKES_SIGNED;
-    tile_model.halves_narrow = fault == AMX_HALVES_NARROW;
-    bool right = tiles_are_right(product_q8_0, product_q6_k);
-    tile_model.takes_signed = tile_model.halves_narrow = false;
+    tile_model.swaps_pairs = fault == AMX_SWAPS_PAIRS;
+    tile_model.halves_depth = fault == AMX_HALVES_DEPTH;
+    bool right = wide_is_right(product_q8_0);
+    tile_model.swaps_pairs = tile_model.halves_depth = false;
     return right;
 }
 #else

@@ -11,7 +11,7 @@ struct attend_kernels amx_model_attend(void);      /* for whole chunks; no funct
 size_t amx_model_multiplied(void);                 /* tiles, in this process */
 
 /* What tiles may get wrong: see tile_model.h. */
-enum amx_fault { AMX_NO_FAULT, AMX_TAKES_SIGNED, AMX_TAKES_FIRST_SIGNED, AMX_HALVES_NARROW };
+enum amx_fault { AMX_NO_FAULT, AMX_TAKES_SIGNED, AMX_TAKES_FIRST_SIGNED, AMX_SWAPS_PAIRS, AMX_HALVES_DEPTH };
 /* What the level finds of such tiles. */
 bool amx_model_is_right(enum amx_fault fault);
 bool amx_model_attends_right(enum amx_fault fault);

@@ -58,7 +58,11 @@ static void test_every_level_fills_every_entry(void **state)
         for (int format = 0; format < FORMAT_COUNT; format++) {
             assert_non_null(kernels.product[format]);
             assert_non_null(kernels.product_exact[format]);
+            assert_non_null(kernels.panel_product[format]);
+            assert_true((kernels.wide_product[format] != NULL) ==
+                        (isa == ISA_AMX && !format_info((enum format)format)->float_activations));
         }
+        assert_true(kernels.many_rows > 0 && kernels.many_rows % 64 == 0);
         assert_non_null(kernels.quantize);
         assert_non_null(kernels.rms_norm);
         assert_non_null(kernels.silu_multiply);

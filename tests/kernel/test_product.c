@@ -99,6 +99,14 @@ static struct product product_of(const struct operands *o, size_t n_rows, size_t
 
 /* The error of a product may be this part of the sum of |weight| |activation|: a few roundings of float32. */
 #define TOLERANCE 2e-6
+#define WIDE      0x1p-7 /* the same, where both operands are rounded to bfloat16 */
+
+/* One of the products of each format. */
+struct products {
+    const char *name;
+    product_fn *const *of; /* [FORMAT_COUNT]; NULL: there is none */
+    double tolerance;
+};
 
 /* Which of many outputs are checked: the last ones all, then fewer and fewer. */
 static size_t one_before(size_t i, size_t n)
@@ -107,7 +115,7 @@ static size_t one_before(size_t i, size_t n)
     return i > step ? i - step : 0;
 }
 
-static void check_against_law(const struct operands *o, const float *out, const char *what)
+static void check_against_law(const struct operands *o, const float *out, const struct products *products)
 {
     static float weights[MOST_COLUMNS], values[MOST_COLUMNS];
 
@@ -127,21 +135,21 @@ static void check_against_law(const struct operands *o, const float *out, const 
                 sizes += fabs((double)weights[i] * values[i]);
             }
             double error = fabs(out[token * MOST_ROWS + row] - sum);
-            if (!(error <= TOLERANCE * sizes))
-                fail_msg("%s %s, %zu columns, row %zu, token %zu: %g, the law %g, sizes %g", what,
+            if (!(error <= products->tolerance * sizes))
+                fail_msg("%s %s, %zu columns, row %zu, token %zu: %g, the law %g, sizes %g", products->name,
                          format_info(o->format)->name, o->n_columns, row, token,
                          (double)out[token * MOST_ROWS + row], sum, sizes);
         }
     }
 }
 
-/* One of the two products of each format. */
-struct products {
-    const char *name;
-    product_fn *const *of; /* [FORMAT_COUNT] */
-};
+/* Whether there is a product of rows of so many columns. */
+static bool products_have(const struct products *products, enum format format, size_t n_columns)
+{
+    return products->of[format] != NULL && n_columns % format_info(format)->block_values == 0;
+}
 
-/* Calls `check` with both products of every level of this machine. */
+/* Calls `check` with all products of every level of this machine. */
 static void each_level(void (*check)(const struct products *products))
 {
     for (int isa = 0; isa < ISA_COUNT; isa++) {
@@ -151,13 +159,14 @@ static void each_level(void (*check)(const struct products *products))
             continue;
         }
         assert_true(kernels_fill(&kernels, (enum isa)isa, NULL));
-        char name[64];
-        const struct products few = {isa_name((enum isa)isa), kernels.product};
-        const struct products many = {name, kernels.panel_product};
-        snprintf(name, sizeof name, "%s, panels", isa_name((enum isa)isa));
-        check(&few);
+        char panels[64], wide[64];
+        snprintf(panels, sizeof panels, "%s, panels", isa_name((enum isa)isa));
+        snprintf(wide, sizeof wide, "%s, wide", isa_name((enum isa)isa));
+        check(&(struct products){isa_name((enum isa)isa), kernels.product, TOLERANCE});
         if (memcmp(kernels.product, kernels.panel_product, sizeof kernels.product) != 0)
-            check(&many);
+            check(&(struct products){panels, kernels.panel_product, TOLERANCE});
+        if (kernels.wide_product[FORMAT_Q8_0] != NULL)
+            check(&(struct products){wide, kernels.wide_product, WIDE});
     }
 }
 
@@ -170,12 +179,12 @@ static void check_columns(const struct products *products)
         for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
             struct operands o;
             float out[MOST_TOKENS * MOST_ROWS];
-            if (columns[i] % format_info((enum format)format)->block_values != 0)
+            if (!products_have(products, (enum format)format, columns[i]))
                 continue;
             make_operands(&o, (enum format)format, columns[i], &random);
             struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, out);
             products->of[format](&p);
-            check_against_law(&o, out, products->name);
+            check_against_law(&o, out, products);
             release_operands(&o);
         }
     }
@@ -192,13 +201,13 @@ static void check_odd_columns(const struct products *products)
 {
     struct random random = random_seeded(12);
     for (size_t n_columns = 1; n_columns < 80; n_columns++) {
-        for (int format = FORMAT_F32; format <= FORMAT_BF16; format++) {
+        for (int format = FORMAT_F32; format <= FORMAT_BF16 && products->of[format] != NULL; format++) {
             struct operands o;
             float out[MOST_TOKENS * MOST_ROWS];
             make_operands(&o, (enum format)format, n_columns, &random);
             struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, out);
             products->of[format](&p);
-            check_against_law(&o, out, products->name);
+            check_against_law(&o, out, products);
             release_operands(&o);
         }
     }
@@ -220,7 +229,7 @@ static void check_company(const struct products *products)
         for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
             struct operands o;
             float whole[MOST_TOKENS * MOST_ROWS], part[MOST_TOKENS * MOST_ROWS];
-            if (columns[i] % format_info((enum format)format)->block_values != 0)
+            if (!products_have(products, (enum format)format, columns[i]))
                 continue;
             make_operands(&o, (enum format)format, columns[i], &random);
             struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, whole);
@@ -316,7 +325,7 @@ static void check_extremes(const struct products *products)
             make_extreme_activations(&o);
             struct product p = product_of(&o, MOST_ROWS, MOST_TOKENS, out);
             products->of[format](&p);
-            check_against_law(&o, out, products->name);
+            check_against_law(&o, out, products);
             release_operands(&o);
         }
     }
@@ -359,6 +368,8 @@ static void check_stride(const struct products *products)
     for (int format = 0; format < FORMAT_COUNT; format++) {
         struct operands o;
         float out[MOST_TOKENS * MOST_ROWS];
+        if (!products_have(products, (enum format)format, 256))
+            continue;
         for (size_t i = 0; i < MOST_TOKENS * MOST_ROWS; i++)
             out[i] = 1234.5f;
         make_operands(&o, (enum format)format, 256, &random);

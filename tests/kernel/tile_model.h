@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tile_model.h - AMX's tiles and the ten instructions that Fathom uses, in C, in place of
+/* tile_model.h - AMX's tiles and the eleven instructions that Fathom uses, in C, in place of
  * kernel/avx512/amx_tile.h.
  *
  * After Intel's manual of instructions (LDTILECFG, TILELOADD, TILELOADDT1, TILEZERO, TDPBSSD, TDPBSUD,
- * TDPBUSD, TDPBUUD, TILESTORED, TILERELEASE). What makes the processor raise #UD or #GP ends the test: shapes
- * that do not fit, a tile that is not configured. */
+ * TDPBUSD, TDPBUUD, TDPBF16PS, TILESTORED, TILERELEASE). What makes the processor raise #UD or #GP ends the
+ * test: shapes that do not fit, a tile that is not configured. Where the machine has AMX, test_amx and
+ * test_attend hold the two together. */
 #ifndef FATHOM_TESTS_KERNEL_TILE_MODEL_H
 #define FATHOM_TESTS_KERNEL_TILE_MODEL_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,9 +29,9 @@ struct model_tile {
 struct tile_model {
     struct model_tile tiles[TILE_COUNT];
     size_t n_multiplied; /* instructions */
-    /* machines that are wrong: the second operand's bytes are always signed, or the first one's; of narrow
-     * rows half is summed */
-    bool takes_signed, takes_first_signed, halves_narrow;
+    /* machines that are wrong: the second operand's bytes are always signed, or the first one's; even numbers
+     * meet odd ones; half of the operands' depth is summed */
+    bool takes_signed, takes_first_signed, swaps_pairs, halves_depth;
 };
 
 /* One thread's tiles, as in the processor. */
@@ -87,35 +89,74 @@ static inline void tile_store(int tile, void *to, size_t stride)
         memcpy((uint8_t *)to + row * stride, from->bytes[row], from->row_bytes);
 }
 
-static inline int tile_number(uint8_t byte, bool is_signed)
+static inline int tile_byte(uint8_t byte, bool is_signed)
 {
     return is_signed ? (int8_t)byte : byte;
+}
+
+/* Whether operands fit together; returns their depth, in words. */
+static inline size_t tile_depth(int to, int a, int b)
+{
+    const struct model_tile *sums = tile_at(to), *left = tile_at(a), *right = tile_at(b);
+    tile_require(to != a && to != b && a != b, "three different tiles");
+    tile_require(sums->n_rows == left->n_rows, "as many rows of sums as of the first operand");
+    tile_require(sums->row_bytes == right->row_bytes, "as many columns of sums as of the second operand");
+    tile_require(left->row_bytes == 4 * right->n_rows, "operands of one depth");
+    tile_model.n_multiplied++;
+    return tile_model.halves_depth ? right->n_rows / 2 : right->n_rows;
 }
 
 /* TDPBxyD: to[m][n] += sum over k and i of a[m][4 k + i] times b[k][4 n + i], both signed or not; it
  * wraps. */
 static inline void tile_multiply(int to, int a, int b, bool a_signed, bool b_signed)
 {
+    size_t depth = tile_depth(to, a, b);
     struct model_tile *sums = tile_at(to);
     const struct model_tile *left = tile_at(a), *right = tile_at(b);
-    tile_require(to != a && to != b && a != b, "three different tiles");
-    tile_require(sums->n_rows == left->n_rows, "as many rows of sums as of the first operand");
-    tile_require(sums->row_bytes == right->row_bytes, "as many columns of sums as of the second operand");
-    tile_require(left->row_bytes == 4 * right->n_rows, "operands of one depth");
-    bool half = tile_model.halves_narrow && left->row_bytes < 32;
     a_signed = a_signed || tile_model.takes_first_signed;
     b_signed = b_signed || tile_model.takes_signed;
     for (size_t m = 0; m < sums->n_rows; m++) {
         for (size_t n = 0; n < sums->row_bytes / 4; n++) {
             uint32_t sum;
             memcpy(&sum, &sums->bytes[m][4 * n], sizeof sum);
-            for (size_t byte = 0; byte < left->row_bytes >> half; byte++)
-                sum += (uint32_t)(tile_number(left->bytes[m][byte], a_signed) *
-                                  tile_number(right->bytes[byte / 4][4 * n + byte % 4], b_signed));
+            for (size_t byte = 0; byte < 4 * depth; byte++)
+                sum += (uint32_t)(tile_byte(left->bytes[m][byte], a_signed) *
+                                  tile_byte(right->bytes[byte / 4][4 * n + byte % 4], b_signed));
             memcpy(&sums->bytes[m][4 * n], &sum, sizeof sum);
         }
     }
-    tile_model.n_multiplied++;
+}
+
+/* A number in bfloat16; what is subnormal is zero to the processor. */
+static inline float tile_bf16(const uint8_t *at)
+{
+    uint32_t bits = (uint32_t)(at[0] | at[1] << 8) << 16;
+    float number;
+    if ((bits & 0x7F800000) == 0)
+        bits &= 0x80000000;
+    memcpy(&number, &bits, sizeof number);
+    return number;
+}
+
+/* TDPBF16PS: to[m][n] += sum over k and i of a[m][2 k + i] times b[k][2 n + i]: even and odd ones apart, from
+ * zero on, each product rounded once. */
+static inline void tile_multiply_bf16(int to, int a, int b)
+{
+    size_t depth = tile_depth(to, a, b), swapped = tile_model.swaps_pairs ? 1 : 0;
+    struct model_tile *sums = tile_at(to);
+    const struct model_tile *left = tile_at(a), *right = tile_at(b);
+    for (size_t m = 0; m < sums->n_rows; m++) {
+        for (size_t n = 0; n < sums->row_bytes / 4; n++) {
+            float sum, part[2] = {0.0f, 0.0f};
+            for (size_t k = 0; k < depth; k++)
+                for (size_t i = 0; i < 2; i++)
+                    part[i] = fmaf(tile_bf16(&left->bytes[m][4 * k + 2 * i]),
+                                   tile_bf16(&right->bytes[k][4 * n + 2 * (i ^ swapped)]), part[i]);
+            memcpy(&sum, &sums->bytes[m][4 * n], sizeof sum);
+            sum += part[0] + part[1];
+            memcpy(&sums->bytes[m][4 * n], &sum, sizeof sum);
+        }
+    }
 }
 
 static inline void tile_release(void)
@@ -124,15 +165,16 @@ static inline void tile_release(void)
         tile_model.tiles[i] = (struct model_tile){0};
 }
 
-#define TILE_CONFIGURE(shapes)             tile_configure(shapes)
-#define TILE_LOAD(tile, from, stride)      tile_load(tile, from, stride)
-#define TILE_LOAD_ONCE(tile, from, stride) tile_load(tile, from, stride)
-#define TILE_ZERO(tile)                    tile_zero(tile)
-#define TILE_MULTIPLY(to, tokens, codes)   tile_multiply(to, tokens, codes, true, false)
-#define TILE_MULTIPLY_SIGNED(to, a, b)     tile_multiply(to, a, b, true, true)
-#define TILE_MULTIPLY_UNSIGNED(to, a, b)   tile_multiply(to, a, b, false, false)
-#define TILE_MULTIPLY_BY_SIGNED(to, a, b)  tile_multiply(to, a, b, false, true)
-#define TILE_STORE(tile, to, stride)       tile_store(tile, to, stride)
-#define TILE_RELEASE()                     tile_release()
+#define TILE_CONFIGURE(shapes)              tile_configure(shapes)
+#define TILE_LOAD(tile, from, stride)       tile_load(tile, from, stride)
+#define TILE_LOAD_ONCE(tile, from, stride)  tile_load(tile, from, stride)
+#define TILE_ZERO(tile)                     tile_zero(tile)
+#define TILE_MULTIPLY_SIGNED(to, a, b)      tile_multiply(to, a, b, true, true)
+#define TILE_MULTIPLY_UNSIGNED(to, a, b)    tile_multiply(to, a, b, false, false)
+#define TILE_MULTIPLY_BY_UNSIGNED(to, a, b) tile_multiply(to, a, b, true, false)
+#define TILE_MULTIPLY_BY_SIGNED(to, a, b)   tile_multiply(to, a, b, false, true)
+#define TILE_MULTIPLY_BF16(to, a, b)        tile_multiply_bf16(to, a, b)
+#define TILE_STORE(tile, to, stride)        tile_store(tile, to, stride)
+#define TILE_RELEASE()                      tile_release()
 
 #endif

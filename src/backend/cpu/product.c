@@ -5,8 +5,8 @@
 #include "backend/cpu/state.h"
 #include "base/bytes.h"
 
-/* Rows of a strip where tokens share it: as many as stand in panels at once, and few enough that a strip of
- * 7168 columns in 4 bits (258 KB) stays in a core's second-level cache while they pass. */
+/* Rows of a strip where tokens share it, at least: as many as stand in panels at once, and few enough that a
+ * strip of 7168 columns in 4 bits (258 KB) stays in a core's second-level cache while they pass. */
 #define SHORT_ROWS 64
 /* Tokens that share a longer strip, since they pass a panel before the next is made: what is made ready of a
  * token serves more rows. On Zen 3, AVX2, with the walk made for it, prompts of 512 of q2_k_xl were 1.15
@@ -18,11 +18,12 @@
 /* And strips for each member, at least, so that the last ones leave nobody idle for long. */
 #define MEMBER_STRIPS 4
 
-size_t cpu_strip_rows(size_t row_bytes, size_t n_rows, size_t n_tokens, size_t n_members)
+size_t cpu_strip_rows(const struct kernels *kernels, size_t row_bytes, size_t n_rows, size_t n_tokens,
+                      size_t n_members)
 {
-    if (n_tokens > FEW_TOKENS)
-        return SHORT_ROWS;
-    size_t most = n_tokens == 1 ? min_size(STRIP_ROWS, LONG_BYTES / row_bytes) : STRIP_ROWS;
+    size_t most = n_tokens > FEW_TOKENS ? min_size(STRIP_ROWS, kernels->many_rows) : STRIP_ROWS;
+    if (n_tokens == 1)
+        most = min_size(STRIP_ROWS, LONG_BYTES / row_bytes);
     size_t n = min_size(most, n_rows / (MEMBER_STRIPS * n_members));
     return max_size(n / SHORT_ROWS * SHORT_ROWS, SHORT_ROWS);
 }
@@ -30,8 +31,8 @@ size_t cpu_strip_rows(size_t row_bytes, size_t n_rows, size_t n_tokens, size_t n
 struct strips cpu_strips(const struct cpu *cpu, const struct weight *weight, size_t n_weights,
                          size_t n_tokens)
 {
-    size_t n_rows =
-        cpu_strip_rows(weight->row_stride, weight->n_rows * n_weights, n_tokens, team_size(cpu->team));
+    size_t n_rows = cpu_strip_rows(&cpu->kernels, weight->row_stride, weight->n_rows * n_weights, n_tokens,
+                                   team_size(cpu->team));
     return (struct strips){n_rows, (weight->n_rows + n_rows - 1) / n_rows};
 }
 

@@ -59,8 +59,8 @@ struct dealt {
 
 static struct dealt deal(const struct bench *bench, size_t row_bytes)
 {
-    struct dealt strips = {.n_rows = cpu_strip_rows(row_bytes, bench->n_bytes / row_bytes, bench->n_rows,
-                                                    team_size(bench->team))};
+    struct dealt strips = {.n_rows = cpu_strip_rows(bench->kernels, row_bytes, bench->n_bytes / row_bytes,
+                                                    bench->n_rows, team_size(bench->team))};
     strips.n_bytes = strips.n_rows * row_bytes;
     strips.n = bench->n_bytes / strips.n_bytes;
     strips.n_run = min_size(max_size(RUN_BYTES / strips.n_bytes, 1), strips.n);

@@ -169,7 +169,8 @@ struct strips {
 };
 #define STRIP_ROWS 256
 /* Rows of a strip, a multiple of 64 and at most STRIP_ROWS, where n_rows rows are dealt out together. */
-size_t cpu_strip_rows(size_t row_bytes, size_t n_rows, size_t n_tokens, size_t n_members);
+size_t cpu_strip_rows(const struct kernels *kernels, size_t row_bytes, size_t n_rows, size_t n_tokens,
+                      size_t n_members);
 /* For n_weights weights of this shape that are dealt out together, and n_tokens tokens. */
 struct strips cpu_strips(const struct cpu *cpu, const struct weight *weight, size_t n_weights,
                          size_t n_tokens);

@@ -16,6 +16,7 @@
 
 #include "kernel/avx512/attend.h"
 #include "kernel/avx512/attend_planes.h"
+#include "kernel/avx512/tile_shapes.h"
 #ifndef TILE_CONFIGURE
 #include "kernel/avx512/amx_tile.h"
 #endif
@@ -32,17 +33,10 @@
 #define LANES_HIGH 5
 #define LANES_LOW  6
 
-/* What LDTILECFG reads (Intel's manual of instructions, TILECFG). */
-struct attend_shapes {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t n_rows[16];
-};
-
 /* Tiles belong to a thread: each call shapes them for itself and gives them back. */
 INLINE void shape_tiles(size_t height)
 {
-    struct attend_shapes shapes = {.palette = 1};
+    struct tile_shapes shapes = {.palette = 1};
     for (size_t tile = HIGHS; tile <= LANES_LOW; tile++) {
         shapes.row_bytes[tile] = PLANE_BYTES;
         shapes.n_rows[tile] = (uint8_t)(tile < LANES_HIGH ? height : PLANE_BYTES / 4);
@@ -139,7 +133,7 @@ INLINE void add_chunk(const struct chunks *c, size_t i, struct stored *earlier, 
     finish_rows(between->finish, between->rest, n_rows);
     TILE_LOAD(LANES_LOW, lanes + c->lanes_plane, c->lanes_word);
     BEGIN_ANEW(MIXED, earlier);
-    TILE_MULTIPLY(MIXED, ROWS_HIGH, LANES_LOW);
+    TILE_MULTIPLY_BY_UNSIGNED(MIXED, ROWS_HIGH, LANES_LOW);
     finish_rows(between->finish, between->rest, n_rows);
     LOAD_ROWS(ROWS_LOW, rows + PLANE_BYTES, c);
     BEGIN_ANEW(LOWS, earlier);

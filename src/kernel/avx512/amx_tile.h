@@ -26,13 +26,14 @@ static inline void write_memory(const void *from)
         write_memory(from);                     \
         _tile_stream_loadd(tile, from, stride); \
     } while (0)
-#define TILE_ZERO(tile)                  _tile_zero(tile)
-#define TILE_MULTIPLY(to, tokens, codes) _tile_dpbsud(to, tokens, codes) /* signed times unsigned */
-/* Signs of other kinds of first and second operands. */
-#define TILE_MULTIPLY_SIGNED(to, a, b)    _tile_dpbssd(to, a, b)
-#define TILE_MULTIPLY_UNSIGNED(to, a, b)  _tile_dpbuud(to, a, b)
-#define TILE_MULTIPLY_BY_SIGNED(to, a, b) _tile_dpbusd(to, a, b) /* unsigned times signed */
-#define TILE_STORE(tile, to, stride)      _tile_stored(tile, to, stride)
-#define TILE_RELEASE()                    _tile_release()
+#define TILE_ZERO(tile) _tile_zero(tile)
+/* Products of bytes, by the signs of the first operand and the second. */
+#define TILE_MULTIPLY_SIGNED(to, a, b)      _tile_dpbssd(to, a, b)
+#define TILE_MULTIPLY_UNSIGNED(to, a, b)    _tile_dpbuud(to, a, b)
+#define TILE_MULTIPLY_BY_UNSIGNED(to, a, b) _tile_dpbsud(to, a, b)
+#define TILE_MULTIPLY_BY_SIGNED(to, a, b)   _tile_dpbusd(to, a, b)
+#define TILE_MULTIPLY_BF16(to, a, b)        _tile_dpbf16ps(to, a, b)
+#define TILE_STORE(tile, to, stride)        _tile_stored(tile, to, stride)
+#define TILE_RELEASE()                      _tile_release()
 
 #endif

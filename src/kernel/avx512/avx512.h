@@ -19,10 +19,11 @@ EACH_QUANTIZED_FORMAT(AVX512_PANEL_PRODUCT)
 #undef AVX512_PANEL_PRODUCT
 
 extern const struct panel_format vbmi_panel_iq2_xxs, vbmi_panel_iq2_xs, vbmi_panel_iq3_xxs, vbmi_panel_iq3_s;
-#define AMX_PANEL_PRODUCT(NAME, name) product_fn amx_panel_product_##name;
-EACH_QUANTIZED_FORMAT(AMX_PANEL_PRODUCT)
-#undef AMX_PANEL_PRODUCT
-bool amx_is_right(void); /* tiles give the bits of avx512 */
+#define WIDE_ROWS                    256 /* that tiles are multiplied with before tokens are widened anew */
+#define AMX_WIDE_PRODUCT(NAME, name) product_fn amx_wide_product_##name;
+EACH_QUANTIZED_FORMAT(AMX_WIDE_PRODUCT)
+#undef AMX_WIDE_PRODUCT
+bool amx_is_right(void); /* tiles do what they are taken for */
 
 product_fn vbmi_product_iq2_xxs, vbmi_product_iq2_xs, vbmi_product_iq3_xxs, vbmi_product_iq3_s;
 product_fn vbmi_panel_product_iq2_xxs, vbmi_panel_product_iq2_xs, vbmi_panel_product_iq3_xxs,

@@ -33,6 +33,11 @@ struct token {
 void avx512_load_tokens(const struct panel_format *f, const struct product *p, const struct place *place,
                         size_t first, size_t n, struct token *to);
 
+/* The place's columns of the sixteen rows from place->row on. What is missing of rows and columns is zero,
+ * with scales of zero. */
+void avx512_fill_panel(const struct panel_format *f, const struct product *p, const struct place *place,
+                       struct panel *panel);
+
 /* A span at the matrix's edge: what is missing of rows and of columns is zero, with scales of zero. */
 INLINE struct packed copy_edge(const struct panel_format *f, const struct packed *rows, size_t n_rows,
                                size_t n_columns, uint8_t blocks[PANEL_ROWS][MOST_SPAN_BYTES])

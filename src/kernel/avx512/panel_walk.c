@@ -90,7 +90,7 @@ static void fill_edge(const struct panel_format *f, const struct packed *rows, s
     f->fill(&whole, panel, span);
 }
 
-static void fill_panel(const struct panel_format *f, const struct product *p, const struct place *place,
+void avx512_fill_panel(const struct panel_format *f, const struct product *p, const struct place *place,
                        struct panel *panel)
 {
     size_t n_rows = min_size(PANEL_ROWS, p->n_rows - place->row);
@@ -109,7 +109,7 @@ static void fill_pair(const struct panel_format *f, const struct product *p, str
                       struct panel panels[PAIR])
 {
     for (size_t i = 0; i < PAIR && place.row < p->n_rows; i++, place.row += PANEL_ROWS)
-        fill_panel(f, p, &place, &panels[i]);
+        avx512_fill_panel(f, p, &place, &panels[i]);
 }
 
 /* ---- the walk ---- */

@@ -13,6 +13,7 @@ void generic_fill(struct kernels *kernels)
         kernels->panel_product[format] = kernels->product[format];
         kernels->panel_tokens[format] = UINT8_MAX;
     }
+    kernels->many_rows = 64;
     kernels->quantize = activation_encode;
     kernels->rms_norm = generic_rms_norm;
     kernels->silu_multiply = generic_silu_multiply;
