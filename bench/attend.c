@@ -32,7 +32,7 @@ struct attention {
     float *queries;   /* [LANES][COLUMNS] */
     float *panels;    /* [BUNDLES][words of COLUMNS, scales][LANES] */
     float *keys;      /* [POSITIONS][words of COLUMNS, scales] */
-    float *values;    /* [pair of POSITIONS][VALUE_STRIDE] */
+    float *values;    /* VALUE_STRIDE a pair of POSITIONS */
     float *scores;    /* [BUNDLES][POSITIONS][LANES] */
     float *out;       /* [BUNDLES][VALUES][LANES] */
     float shrink[BUNDLES * LANES], scale[BUNDLES * LANES];

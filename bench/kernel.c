@@ -214,8 +214,12 @@ static bool read_options(int n, char **words, struct options *options)
             options->csv = true;
             continue;
         }
-        if (strcmp(words[i], "--panel") == 0 || strcmp(words[i], "--wide") == 0) {
-            *(words[i][2] == 'p' ? &options->panel : &options->wide) = true;
+        if (strcmp(words[i], "--panel") == 0) {
+            options->panel = true;
+            continue;
+        }
+        if (strcmp(words[i], "--wide") == 0) {
+            options->wide = true;
             continue;
         }
         if (strcmp(words[i], "--rows") == 0)

@@ -6,6 +6,9 @@
 
 #include <signal.h>
 
+/* The largest frame, a product's in tiles, takes a third of it; some systems give less than that. */
+#define LEAST_STACK_BYTES ((size_t)1 << 20)
+
 int thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
 {
     sigset_t others, before;
@@ -13,8 +16,17 @@ int thread_start(pthread_t *thread, void *(*run)(void *), void *argument)
     const int of_faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
     for (size_t i = 0; i < sizeof of_faults / sizeof *of_faults; i++)
         sigdelset(&others, of_faults[i]);
+    pthread_attr_t attributes;
+    size_t stack_bytes = 0;
+    int result = pthread_attr_init(&attributes);
+    if (result != 0)
+        return result;
+    pthread_attr_getstacksize(&attributes, &stack_bytes);
+    if (stack_bytes < LEAST_STACK_BYTES)
+        pthread_attr_setstacksize(&attributes, LEAST_STACK_BYTES);
     pthread_sigmask(SIG_SETMASK, &others, &before);
-    int result = pthread_create(thread, NULL, run, argument);
+    result = pthread_create(thread, &attributes, run, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
     return result;
 }

@@ -89,8 +89,8 @@ static float *compute(const struct golden_case *golden, const struct fathom_mode
 /* Where many tokens are multiplied over panels, floats are added in another order than for one, or operands
  * are rounded otherwise. That turns over some activations' rounding to int8 in the layers behind, so the
  * difference may be as large as what rounding to int8 costs at all, and has the same bound, in the rows that
- * have logits: in others it may choose another expert. Parts must give the bits of the whole with --exact, and
- * where one product takes any number of tokens. */
+ * have logits: in others it may choose another expert. Parts must give the bits of the whole with --exact,
+ * and where one product takes any number of tokens. */
 static bool same_bits(const struct fathom_model_options *options)
 {
     return options->exact || (options->isa != NULL && strcmp(options->isa, "generic") == 0);

@@ -22,11 +22,6 @@ product_fn *amx_model_product(enum format format)
     return products[format];
 }
 
-size_t amx_model_multiplied(void)
-{
-    return tile_model.n_multiplied;
-}
-
 bool amx_model_is_right(enum amx_fault fault)
 {
     tile_model.swaps_pairs = fault == AMX_SWAPS_PAIRS;
@@ -40,11 +35,6 @@ product_fn *amx_model_product(enum format format)
 {
     (void)format;
     return NULL;
-}
-
-size_t amx_model_multiplied(void)
-{
-    return 0;
 }
 
 bool amx_model_is_right(enum amx_fault fault)

@@ -8,7 +8,6 @@
 
 product_fn *amx_model_product(enum format format); /* NULL: floats, or no x86-64 */
 struct attend_kernels amx_model_attend(void);      /* for whole chunks; no functions: no x86-64 */
-size_t amx_model_multiplied(void);                 /* tiles, in this process */
 
 /* What tiles may get wrong: see tile_model.h. */
 enum amx_fault { AMX_NO_FAULT, AMX_TAKES_SIGNED, AMX_TAKES_FIRST_SIGNED, AMX_SWAPS_PAIRS, AMX_HALVES_DEPTH };

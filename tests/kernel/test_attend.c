@@ -22,13 +22,13 @@
 #define QUERIES   (BUNDLES * LANES)
 #define POSITIONS ATTEND_POSITIONS
 #define MOST      200 /* columns */
-#define ROW       (MOST + ATTEND_PARTS)
+#define ROW       208 /* MOST and ATTEND_PARTS, in whole lines */
 
 /* One attention of QUERIES queries over POSITIONS positions, in words and as double. */
 struct attention {
     const struct kernels *table;
     const struct attend_kernels *kernels;
-    size_t n_columns; /* of keys; values are a third shorter */
+    size_t n_columns; /* of keys */
     size_t n_values;
     float queries[QUERIES][MOST], positions[POSITIONS][MOST];
     float *panels; /* [BUNDLES][LANES * ROW] */

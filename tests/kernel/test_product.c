@@ -19,7 +19,7 @@
 
 #include <cmocka.h> /* last: its fail() is a macro */
 
-/* More than any level takes at once, and an edge. */
+/* More than any level's vectors and panels take at once, and an edge. */
 #define MOST_ROWS    83
 #define MOST_TOKENS  41
 #define MOST_COLUMNS 7168

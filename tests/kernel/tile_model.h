@@ -28,7 +28,6 @@ struct model_tile {
 
 struct tile_model {
     struct model_tile tiles[TILE_COUNT];
-    size_t n_multiplied; /* instructions */
     /* machines that are wrong: the second operand's bytes are always signed, or the first one's; even numbers
      * meet odd ones; half of the operands' depth is summed */
     bool takes_signed, takes_first_signed, swaps_pairs, halves_depth;
@@ -102,7 +101,6 @@ static inline size_t tile_depth(int to, int a, int b)
     tile_require(sums->n_rows == left->n_rows, "as many rows of sums as of the first operand");
     tile_require(sums->row_bytes == right->row_bytes, "as many columns of sums as of the second operand");
     tile_require(left->row_bytes == 4 * right->n_rows, "operands of one depth");
-    tile_model.n_multiplied++;
     return tile_model.halves_depth ? right->n_rows / 2 : right->n_rows;
 }
 

@@ -61,7 +61,7 @@ struct absorbed {
     float *panels; /* [bundle][words of latent_rank + rotary, scales][lane] */
     float *block;  /* [ATTENTION_BLOCK][latent_rank + rotary] */
     float *keys;   /* [ATTENTION_BLOCK][words of latent_rank + rotary, scales] */
-    float *values; /* [pair of positions][value_stride(latent_rank)] */
+    float *values; /* as pack_values has them, value_stride(latent_rank) a pair of positions */
     struct workbench workbench;
     struct running running;
 };

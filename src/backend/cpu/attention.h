@@ -64,7 +64,7 @@ struct block {
     struct attend_size size; /* of a key */
     const void *keys;        /* [n_positions][key_words] */
     size_t key_words;
-    const void *values; /* [words of n_positions][value_words] */
+    const void *values; /* floats: [n_positions][value_words]; else as pack_values has them */
     size_t value_words;
     const float *value_scales; /* [n_positions], scale_stride floats apart; of int16 alone */
     size_t scale_stride;

@@ -20,7 +20,7 @@ struct expanded {
     float *keys;         /* [ATTENTION_BLOCK][words of plain + rotary, scales] */
     float *expanded;     /* [ATTENTION_BLOCK][value, whole bundles] */
     float *value_rows;   /* [ATTENTION_BLOCK][words of value, scales] */
-    float *values;       /* [pair of positions][value_stride(value)] */
+    float *values;       /* as pack_values has them, value_stride(value) a pair of positions */
     struct workbench workbench;
     struct running running; /* of all rows */
 };

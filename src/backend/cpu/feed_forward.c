@@ -8,9 +8,9 @@
 
 #include "base/bytes.h"
 
-/* Gate values, and up values, that wait in scratch at once: of 256 tokens where strips have 64 rows, which
- * are unpacked anew for each 256. */
-#define SCRATCH_VALUES 16384
+/* Tokens whose gate and up values wait in scratch at once: rows are unpacked anew for as many more. */
+#define SCRATCH_TOKENS 256
+#define SCRATCH_VALUES (SCRATCH_TOKENS * STRIP_ROWS)
 
 _Static_assert(STRIP_ROWS <= OPERAND_PART, "a strip's part of inner is quantized at once");
 
@@ -33,10 +33,10 @@ static const void *gate_rows(const struct expert_kind *kind, const struct job *j
 static void inner_strip(struct cpu *cpu, const struct expert_kind *kind, const struct job *job, size_t strip,
                         const void *next, struct strip_scratch *scratch)
 {
-    size_t stride = kind->inner_strips.n_rows, most_tokens = SCRATCH_VALUES / stride;
+    size_t stride = kind->inner_strips.n_rows;
     size_t begin = strip * stride, end = min_size(begin + stride, kind->gate->n_rows);
-    for (size_t done = 0; done < job->n_rows; done += most_tokens) {
-        size_t n_tokens = min_size(most_tokens, job->n_rows - done);
+    for (size_t done = 0; done < job->n_rows; done += SCRATCH_TOKENS) {
+        size_t n_tokens = min_size(SCRATCH_TOKENS, job->n_rows - done);
         struct product_range range = {.weight = kind->gate,
                                       .matrix = job->gate,
                                       .begin = begin,

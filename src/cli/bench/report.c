@@ -201,7 +201,7 @@ static void show_machine(const struct bench_report *report, struct buffer *page)
                          amount_rate(m->after.read_bytes / GIGA).text);
     buffer_append_format(
         page,
-        "multiplies int8 in the cache at %s GMAC/s on one thread, %s on all; %s and %s "
+        "multiplies in the cache at %s GMAC/s on one thread, %s on all; %s and %s "
         "after\n",
         amount_rate(m->before.core_products / GIGA).text, amount_rate(m->before.all_products / GIGA).text,
         amount_rate(m->after.core_products / GIGA).text, amount_rate(m->after.all_products / GIGA).text);

@@ -283,6 +283,7 @@ static void sum_in_tiles(const struct attend_sum *given)
             rest = next;
             next = (struct rest){.n_rows = TILE_HEIGHT,
                                  .sums = stored[turn].sums[0][0],
+                                 .scales = s.scale,
                                  .out = s.out + (bundle * s.n_columns + column) * LANES,
                                  .out_row = LANES,
                                  .first = _mm512_loadu_ps(s.shrink + bundle * LANES),

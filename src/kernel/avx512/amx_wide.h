@@ -13,6 +13,8 @@
 #ifndef FATHOM_KERNEL_AVX512_AMX_WIDE_H
 #define FATHOM_KERNEL_AVX512_AMX_WIDE_H
 
+#include <math.h>
+
 #include "kernel/avx512/avx512.h"
 #include "kernel/avx512/panel_multiply.h"
 #include "kernel/avx512/tile_shapes.h"
@@ -34,6 +36,12 @@ _Static_assert(COLUMNS % TILE_COLUMNS == 0, "a panel is whole tiles");
 INLINE __m512i rounded(__m512 x)
 {
     return _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
+}
+
+/* What is no number becomes one whose bits do not overflow when they are rounded. */
+INLINE __m512 plain_nan(__m512 x)
+{
+    return _mm512_mask_mov_ps(x, _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), _mm512_set1_ps(NAN));
 }
 
 /* The upper halves of both, `low`'s below `high`'s. */
@@ -60,16 +68,11 @@ struct sixteen {
 
 INLINE struct sixteen sixteen_of(const struct panel_format *f, const struct panel *panel, size_t at)
 {
-    struct sixteen s;
-    if (f->flat)
-        s.scales = _mm512_load_ps(panel->scales[at * 16 / SPAN * (SPAN / ACTIVATION_BLOCK)]);
-    else
-        s.scales = _mm512_load_ps(panel->scales[at * 16 / f->group]);
+    size_t group = f->flat ? at * 16 / SPAN * (SPAN / ACTIVATION_BLOCK) : at * 16 / f->group;
+    const __m512 scales = plain_nan(_mm512_load_ps(panel->scales[group]));
     if (f->minimum > 0)
-        s.base = _mm512_load_ps(panel->minima[at * 16 / f->minimum]);
-    else
-        s.base = _mm512_mul_ps(s.scales, _mm512_set1_ps(-(float)f->offset));
-    return s;
+        return (struct sixteen){scales, plain_nan(_mm512_load_ps(panel->minima[at * 16 / f->minimum]))};
+    return (struct sixteen){scales, _mm512_mul_ps(scales, _mm512_set1_ps(-(float)f->offset))};
 }
 
 /* Column i of four of each row: code times scale, and what is added. */
@@ -119,7 +122,8 @@ static void widen_tokens(const struct product *p, const struct place *place, siz
             activation_view((uint8_t *)p->activations + (first + t) * p->activation_bytes, p->n_columns);
         for (size_t column = 0; column < place->n_columns; column += TILE_COLUMNS) {
             const int8_t *values = view.values + place->column + column;
-            const __m512 scale = _mm512_set1_ps(view.scales[(place->column + column) / ACTIVATION_BLOCK]);
+            const __m512 scale =
+                plain_nan(_mm512_set1_ps(view.scales[(place->column + column) / ACTIVATION_BLOCK]));
             _mm512_store_si512(to->pairs[t] + column / 2,
                                pair_of_halves(widen_values(values, scale), widen_values(values + 16, scale)));
         }
@@ -244,16 +248,34 @@ static void multiply_pair_in_tiles(const struct product *p, const struct place *
             end_sums(&corners[t][i], &sums[t][i]);
 }
 
+/* The rows from place->row on, in panels, and memory is asked for what comes then. Beside the last of an odd
+ * number stands what was there before, and nothing of it is kept. */
+static void widen_rows(const struct panel_format *f, const struct product *p, struct place place,
+                       size_t n_panels, struct wide_bench *w)
+{
+    const struct piece piece = {SPAN, f->span_bytes};
+    const struct place most = {.row = WIDE_ROWS, .n_columns = COLUMNS};
+    const uint8_t *after = next_place(p, &place, &most, piece);
+    const uint8_t *next =
+        (const uint8_t *)p->rows + place.row * p->row_bytes + bytes_before(piece, place.column);
+    for (size_t i = 0; i < n_panels; i++, place.row += PANEL_ROWS) {
+        next = i + 1 < n_panels ? next + PANEL_ROWS * p->row_bytes : after;
+        if (next != NULL)
+            ask_for_rows(&(struct ahead_rows){(const char *)next, p->row_bytes,
+                                              (place.n_columns + SPAN - 1) / SPAN * f->span_bytes,
+                                              PANEL_ROWS});
+        avx512_fill_panel(f, p, &place, &w->panel);
+        widen_panel(f, &w->panel, place.n_columns, &w->panels[i]);
+    }
+}
+
 /* All tokens times up to WIDE_ROWS rows from place->row on. */
 static void multiply_wide_place(const struct panel_format *f, const struct product *p,
                                 const struct place *whole, struct wide_bench *w)
 {
     struct place place = *whole;
     size_t n_panels = (min_size(WIDE_ROWS, p->n_rows - place.row) + PANEL_ROWS - 1) / PANEL_ROWS;
-    for (size_t i = 0; i < n_panels; i++, place.row += PANEL_ROWS) {
-        avx512_fill_panel(f, p, &place, &w->panel);
-        widen_panel(f, &w->panel, place.n_columns, &w->panels[i]);
-    }
+    widen_rows(f, p, place, n_panels, w);
     for (size_t token = 0; token < p->n_tokens; token += BUNDLE_TOKENS) {
         place.row = whole->row;
         widen_tokens(p, &place, token, &w->tokens);
@@ -280,15 +302,16 @@ static void multiply_wide(const struct panel_format *f, const struct product *p)
 
 /* ---- a proof that the machine does what the model does ---- */
 
-#define PROBE_COLUMNS BLOCK_SUPER
+#define PROBE_ROWS    (2 * PANEL_ROWS + 1)
+#define PROBE_COLUMNS (COLUMNS + BLOCK_SUPER)
 #define PROBE_TOKENS  (BUNDLE_TOKENS + 1)
 
 /* Rows of Q8_0 whose scale is 1, and tokens of whole numbers: sums are whole, and exact in any order. */
-static void fill_probe(struct block_q8_0 rows[PANEL_ROWS][PROBE_COLUMNS / BLOCK_SMALL], uint8_t *activations,
+static void fill_probe(struct block_q8_0 rows[PROBE_ROWS][PROBE_COLUMNS / BLOCK_SMALL], uint8_t *activations,
                        size_t activation_bytes)
 {
     uint32_t next = 1;
-    for (size_t row = 0; row < PANEL_ROWS; row++)
+    for (size_t row = 0; row < PROBE_ROWS; row++)
         for (size_t i = 0; i < PROBE_COLUMNS; i++) {
             struct block_q8_0 *block = &rows[row][i / BLOCK_SMALL];
             store_u16(block->scale, 0x3C00);
@@ -306,25 +329,25 @@ static void fill_probe(struct block_q8_0 rows[PANEL_ROWS][PROBE_COLUMNS / BLOCK_
 /* Whether a product in tiles is what it must be, of whole bundles and of one token more. */
 static bool wide_is_right(product_fn *q8_0)
 {
-    struct block_q8_0 rows[PANEL_ROWS][PROBE_COLUMNS / BLOCK_SMALL];
+    struct block_q8_0 rows[PROBE_ROWS][PROBE_COLUMNS / BLOCK_SMALL];
     _Alignas(64) uint8_t activations[PROBE_TOKENS * 2 * PROBE_COLUMNS];
-    float out[PROBE_TOKENS][PANEL_ROWS];
+    float out[PROBE_TOKENS][PROBE_ROWS];
     size_t activation_bytes = activation_row_bytes(PROBE_COLUMNS);
     if (activation_bytes > 2 * PROBE_COLUMNS)
         return false;
     fill_probe(rows, activations, activation_bytes);
     q8_0(&(struct product){.rows = rows,
                            .row_bytes = sizeof rows[0],
-                           .n_rows = PANEL_ROWS,
+                           .n_rows = PROBE_ROWS,
                            .n_columns = PROBE_COLUMNS,
                            .activations = activations,
                            .activation_bytes = activation_bytes,
                            .n_tokens = PROBE_TOKENS,
                            .out = out[0],
-                           .out_stride = PANEL_ROWS});
+                           .out_stride = PROBE_ROWS});
     for (size_t token = 0; token < PROBE_TOKENS; token++) {
         const struct activation x = activation_view(activations + token * activation_bytes, PROBE_COLUMNS);
-        for (size_t row = 0; row < PANEL_ROWS; row++) {
+        for (size_t row = 0; row < PROBE_ROWS; row++) {
             int32_t sum = 0;
             for (size_t i = 0; i < PROBE_COLUMNS; i++)
                 sum += (int8_t)rows[row][i / BLOCK_SMALL].codes[i % BLOCK_SMALL] * x.values[i];

@@ -7,6 +7,8 @@
 
 struct panel_format; /* panel.h */
 
+#define WIDE_ROWS 256 /* that tiles are multiplied with before tokens are widened anew */
+
 #define AVX512_PRODUCT(NAME, name) product_fn avx512_product_##name;
 EACH_FLOAT_FORMAT(AVX512_PRODUCT)
 EACH_QUANTIZED_FORMAT(AVX512_PRODUCT)

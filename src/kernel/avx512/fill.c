@@ -56,8 +56,9 @@ void avx512_vbmi_fill(struct kernels *kernels)
 }
 
 /* Tokens from which on tiles pay, on one core of an Intel Xeon of 2023 (bench/kernel --rows 256 --columns
- * 2048 --wide, in turn with --panel): 24 are too few, beside 32 they are 1.03 to 1.25 times as fast. */
-#define WIDE_TOKENS 32
+ * 2048 --wide, in turn with --panel): in the cache 24 are too few, beside 32 they are 1.03 to 1.25 times as
+ * fast; with rows in memory (--mib 30) 0.92 to 0.98 beside 32, and up to 1.23 beside 64. */
+#define WIDE_TOKENS 48
 
 /* Tiles that are not what they are taken for stay unused, and the table is the level's below; attention's
  * are tried by themselves. */
