@@ -225,7 +225,7 @@ INLINE void end_sums(const struct corner *c, const struct sums *sums)
 /* ---- the walk ---- */
 
 /* What is made ready of rows and tokens. */
-struct wide_bench {
+struct wide_workbench {
     struct panel panel; /* on its way */
     struct wide_panel panels[WIDE_PANELS];
     struct wide_tokens tokens;
@@ -233,7 +233,7 @@ struct wide_bench {
 };
 
 static void multiply_pair_in_tiles(const struct product *p, const struct place *place, size_t token,
-                                   const struct wide_panel panels[PAIR], struct wide_bench *w)
+                                   const struct wide_panel panels[PAIR], struct wide_workbench *w)
 {
     struct corner corners[2][PAIR];
     struct sums sums[2][PAIR];
@@ -251,7 +251,7 @@ static void multiply_pair_in_tiles(const struct product *p, const struct place *
 /* The rows from place->row on, in panels, and memory is asked for what comes then. Beside the last of an odd
  * number stands what was there before, and nothing of it is kept. */
 static void widen_rows(const struct panel_format *f, const struct product *p, struct place place,
-                       size_t n_panels, struct wide_bench *w)
+                       size_t n_panels, struct wide_workbench *w)
 {
     const struct piece piece = {SPAN, f->span_bytes};
     const struct place most = {.row = WIDE_ROWS, .n_columns = COLUMNS};
@@ -271,7 +271,7 @@ static void widen_rows(const struct panel_format *f, const struct product *p, st
 
 /* All tokens times up to WIDE_ROWS rows from place->row on. */
 static void multiply_wide_place(const struct panel_format *f, const struct product *p,
-                                const struct place *whole, struct wide_bench *w)
+                                const struct place *whole, struct wide_workbench *w)
 {
     struct place place = *whole;
     size_t n_panels = (min_size(WIDE_ROWS, p->n_rows - place.row) + PANEL_ROWS - 1) / PANEL_ROWS;
@@ -288,7 +288,7 @@ static void multiply_wide_place(const struct panel_format *f, const struct produ
  * and gives them back. */
 static void multiply_wide(const struct panel_format *f, const struct product *p)
 {
-    struct wide_bench w;
+    struct wide_workbench w;
     const struct tile_shapes shapes = whole_tiles();
     TILE_CONFIGURE(&shapes);
     for (size_t row = 0; row < p->n_rows; row += WIDE_ROWS) {
