@@ -222,18 +222,11 @@ static void drop_rows(const struct attention *a)
     free(a->scores);
 }
 
-/* The functions of a kind for vectors of this size, or NULL. */
+/* The functions of a kind for vectors of this size; of whole chunks they may be those of any. */
 static const struct attend_kernels *kernels_of(const struct kernels *table, int kind, struct attend_size size)
 {
-    bool chunks = size.plain % ATTEND_CHUNK == 0 && size.rotary % ATTEND_CHUNK == 0;
-    switch (kind) {
-    case 0:
-        return &table->attend_float;
-    case 1:
-        return &table->attend_int16;
-    default:
-        return chunks && table->attend_chunks.product != NULL ? &table->attend_chunks : NULL;
-    }
+    bool chunks = (size.plain | size.rotary) % ATTEND_CHUNK == 0;
+    return kind == 0 ? &table->attend_float : kernels_attend_int16(table, kind == 2 && chunks);
 }
 
 static void each_kind(const struct kernels *table, void (*check)(struct attention *))
@@ -249,7 +242,7 @@ static void each_kind(const struct kernels *table, void (*check)(struct attentio
         for (int kind = 0; kind < 3; kind++) {
             a.table = table;
             a.kernels = kernels_of(table, kind, sizes[s]);
-            if (a.kernels == NULL)
+            if (kind == 2 && a.kernels == &table->attend_int16)
                 continue;
             a.n_columns = sizes[s].plain + sizes[s].rotary;
             a.n_values = sizes[s].plain;

@@ -63,13 +63,8 @@ void avx512_attend_int16_pack_keys(const float *x, size_t stride, size_t n, stru
 /* A part of all lanes: its words and its scales. */
 static void pack_lanes(const float *x, size_t stride, size_t n_lanes, size_t n, float *words, float *scales)
 {
-    float factors[LANES] = {0};
-    _mm512_storeu_ps(scales, _mm512_setzero_ps());
-    for (size_t lane = 0; lane < n_lanes; lane++) {
-        const float length = length_of(x + lane * stride, n);
-        factors[lane] = attend_factor(length);
-        scales[lane] = attend_scale(length);
-    }
+    float factors[LANES];
+    scale_lanes(x, stride, n_lanes, n, factors, scales);
     for (size_t i = 0; i < n; i += 2 * LANES) {
         const size_t n_left = min_size(2 * LANES, n - i);
         __m512 v[LANES];

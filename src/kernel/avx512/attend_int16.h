@@ -35,6 +35,20 @@ INLINE float length_of(const float *x, size_t n)
     return _mm_cvtss_f32(_mm_sqrt_ss(sum));
 }
 
+/* [lane] what a part's numbers are multiplied with before they are rounded, and their scales; zeros where
+ * there is no lane. */
+INLINE void scale_lanes(const float *x, size_t stride, size_t n_lanes, size_t n, float *factors,
+                        float *scales)
+{
+    _mm512_storeu_ps(factors, _mm512_setzero_ps());
+    _mm512_storeu_ps(scales, _mm512_setzero_ps());
+    for (size_t lane = 0; lane < n_lanes; lane++) {
+        const float length = length_of(x + lane * stride, n);
+        factors[lane] = attend_factor(length);
+        scales[lane] = attend_scale(length);
+    }
+}
+
 /* Weights times the scales of their values, in place of scores; returns what they are multiplied with before
  * they are rounded. */
 INLINE __m512 weigh_scores(const struct attend_weigh *w)
@@ -44,7 +58,8 @@ INLINE __m512 weigh_scores(const struct attend_weigh *w)
     for (size_t i = 0; i < w->n_positions; i++) {
         __m512 below = _mm512_sub_ps(_mm512_loadu_ps(w->scores + i * LANES), highest);
         __mmask16 counts = _mm512_mask_cmp_ps_mask(seen(w, i), below, least, _CMP_NLT_UQ);
-        /* What does not count is not computed either: where results are subnormal, processors stumble. */
+        /* What does not count is not computed either: where results are subnormal, processors stumble. What a
+         * lane does not see may be anything, and is dropped. */
         __m512 one = _mm512_maskz_mov_ps(counts, exponential_within(_mm512_max_ps(least, below)));
         __m512 scaled = _mm512_mul_ps(one, _mm512_set1_ps(w->value_scales[i * w->scale_stride]));
         sum = _mm512_add_ps(sum, one);

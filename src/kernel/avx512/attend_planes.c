@@ -85,13 +85,8 @@ void avx512_planes_pack_keys(const float *x, size_t stride, size_t n, struct att
 static void pack_lanes(const float *x, size_t stride, size_t n_lanes, size_t n, uint8_t *chunks,
                        float *scales)
 {
-    float factors[LANES] = {0};
-    _mm512_storeu_ps(scales, _mm512_setzero_ps());
-    for (size_t lane = 0; lane < n_lanes; lane++) {
-        const float length = length_of(x + lane * stride, n);
-        factors[lane] = attend_factor(length);
-        scales[lane] = attend_scale(length);
-    }
+    float factors[LANES];
+    scale_lanes(x, stride, n_lanes, n, factors, scales);
     for (size_t i = 0; i < n; i += ATTEND_CHUNK) {
         __m512 high[LANES], low[LANES];
         for (size_t lane = 0; lane < LANES; lane++) {

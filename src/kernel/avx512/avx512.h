@@ -21,7 +21,7 @@ EACH_QUANTIZED_FORMAT(AVX512_PANEL_PRODUCT)
 #undef AVX512_PANEL_PRODUCT
 
 extern const struct panel_format vbmi_panel_iq2_xxs, vbmi_panel_iq2_xs, vbmi_panel_iq3_xxs, vbmi_panel_iq3_s;
-#define WIDE_ROWS                    256 /* that tiles are multiplied with before tokens are widened anew */
+
 #define AMX_WIDE_PRODUCT(NAME, name) product_fn amx_wide_product_##name;
 EACH_QUANTIZED_FORMAT(AMX_WIDE_PRODUCT)
 #undef AMX_WIDE_PRODUCT

@@ -6,7 +6,7 @@
 
 #include <immintrin.h>
 
-/* From -150 to 150, or of what is no number; beyond, something or other. */
+/* From -150 to 150, or of what is no number; beyond, of no use. */
 static inline __m512 exponential_within(__m512 x)
 {
     const __m512 ln2_high = _mm512_set1_ps(0x1.62e400p-1f), ln2_low = _mm512_set1_ps(0x1.7f7d1cp-20f);
